@@ -14,10 +14,11 @@ from typing import Final
 
 import jax.numpy as jnp
 
-from examples.llama_step_jax import gguf
+from examples.llama_step_jax import PAGE, gguf
 from jax_impl.layers.step import Implementation
+from jax_impl.serving.buckets import Bucket, Buckets
 from jax_impl.serving.model import Model
-from jax_impl.serving.programs import Bucket, Buckets, Programs
+from jax_impl.serving.programs import Programs
 from parity.xpu.step import Step
 
 BUCKETS: Final = Buckets(tokens=256, requests=16, pages=128)
@@ -54,5 +55,5 @@ def _step(bucket: Bucket, implementation: Implementation | None) -> Step:
         cos_sin=shapes.cos_sin,
         cache_dtype=jnp.bfloat16,
     )
-    function, arguments = Programs(model, caches, BUCKETS).function(bucket)
+    function, arguments = Programs(model, model.groups(PAGE), caches, BUCKETS).function(bucket)
     return Step(function=function, arguments=arguments, caches=(1,))

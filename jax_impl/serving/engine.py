@@ -17,16 +17,16 @@ import numpy as np
 
 from checkpoints.text import TextStream
 from checkpoints.tokenizer import Tokenizer
-from jax_impl.layers.step import Batch, Step
-from jax_impl.serving.model import Model
-from jax_impl.serving.pages import PagePool
+from jax_impl.serving.buckets import Bucket
+from jax_impl.serving.cache_pages import CachePages
+from jax_impl.serving.family import ServedModel
+from jax_impl.serving.memory import buckets, pages_of_groups
 from jax_impl.serving.penalties import PenaltyArrays
-from jax_impl.serving.programs import Buckets, Programs
+from jax_impl.serving.programs import Programs
 from jax_impl.serving.request import FinishReason, Request, SamplingParams
 from jax_impl.serving.sampler import INVALID, SamplingArrays
 from jax_impl.serving.scheduler import Limits, Part, Scheduler
-from specs.decoder.batch import Request as StepRequest
-from specs.decoder.batch import StepBatch, step_batch
+from specs.decoder.groups import GroupedRequest
 
 DEPTH: Final = 2
 """Steps in flight: one that runs, and one that is queued."""
@@ -36,8 +36,10 @@ DEPTH: Final = 2
 class Settings:
     """Sizes of an engine.
 
-    pages, page_size: of the caches. limits: sizes of a step and a request. prefix_cache: whether prefixes are shared.
-    layerwise: whether a step is one program per layer: short to compile, and for CPUs.
+    pages: of the first group of caches, from which follow the others' (`jax_impl.serving.memory.pages_of_groups`).
+    page_size: tokens of a page, where the model leaves the choice. limits: sizes of a step and a request.
+    prefix_cache: whether prefixes are shared. layerwise: whether a step is one program per layer: short to compile, and
+        for CPUs.
     """
 
     pages: int
@@ -81,18 +83,17 @@ class _Flight:
 class Engine:
     """Serves requests with one model. Not safe for threads: one thread owns it."""
 
-    def __init__(self, model: Model, tokenizer: Tokenizer, settings: Settings) -> None:
+    def __init__(self, model: ServedModel, tokenizer: Tokenizer, settings: Settings) -> None:
         """Makes the caches; programs are compiled by `programs.warm`, or when they are needed."""
-        limits, table = settings.limits, -(-settings.limits.length // settings.page_size)
+        limits, groups = settings.limits, model.groups(settings.page_size)
+        pages = pages_of_groups(groups, settings.pages, limits)
         self.model: Final = model
         self.settings: Final = settings
-        self.scheduler: Final = Scheduler(
-            PagePool(settings.pages, settings.page_size), limits, prefix_cache=settings.prefix_cache
-        )
+        self.scheduler: Final = Scheduler(CachePages(groups, pages), limits, prefix_cache=settings.prefix_cache)
         self._tokenizer: Final = tokenizer
-        self._caches = model.caches(settings.pages, settings.page_size)
-        buckets = Buckets(tokens=max(limits.tokens, limits.requests), requests=limits.requests, pages=table)
-        self.programs: Final = Programs(model, self._caches, buckets, layerwise=settings.layerwise)
+        self._caches = model.pools(groups, pages)
+        sizes = buckets(groups, limits)
+        self.programs: Final = Programs(model, groups, self._caches, sizes, layerwise=settings.layerwise)
         self._previous: Any = np.zeros(limits.requests, np.int32)
         self._flights: deque[_Flight] = deque()
         self._live: dict[str, tuple[Request, TextStream]] = {}
@@ -115,10 +116,8 @@ class Engine:
         if id in self._live:
             raise ValueError(f"id: expected a new one; {id!r} is in use")
         for index, token in enumerate(prompt):
-            if not 0 <= token < self.model.config.vocab:
-                raise ValueError(
-                    f"prompt[{index}]: expected a token from 0 to {self.model.config.vocab - 1}; got {token}"
-                )
+            if not 0 <= token < self.model.vocab:
+                raise ValueError(f"prompt[{index}]: expected a token from 0 to {self.model.vocab - 1}; got {token}")
         request = Request(id=id, prompt=tuple(prompt), params=params, arrival=self._arrivals)
         self.scheduler.add(request)
         self._arrivals += 1
@@ -146,17 +145,10 @@ class Engine:
         rows = {id(part.request): row for row, part in enumerate(self._flights[-1].parts)} if self._flights else {}
         params = [part.request.params for part in parts]
         general = not all(one.greedy for one in params)
-        tokens, pages = sum(part.count for part in parts), max(len(part.request.pages) for part in parts)
+        first = self.scheduler.pool.groups[0].name
+        tokens, pages = sum(part.count for part in parts), max(len(part.request.pages[first]) for part in parts)
         bucket = self.programs.buckets.smallest(tokens, len(parts), pages, general)
-        batch, source = self._batch(parts, bucket.tokens, bucket.requests, bucket.pages, rows)
-        arrays = {name: getattr(batch, name) for name in Batch.__dataclass_fields__}
-        step = Step(
-            batch=Batch(**arrays),
-            cos_sin=self.model.cos_sin,
-            config=self.model.config,
-            options=self.model.options,
-            longest=bucket.longest,
-        )
+        step, source = self._step(parts, bucket, rows)
         arguments: tuple[Any, ...] = (self.model.weights, self._caches, self._previous, step, source)
         if general:
             positions, penalties = [part.start + part.count for part in parts], None
@@ -167,23 +159,22 @@ class Engine:
         self._previous = drawn.tokens
         return _Flight(parts=parts, drawn=drawn)
 
-    def _batch(
-        self, parts: Sequence[Part], tokens: int, requests: int, pages: int, rows: dict[int, int]
-    ) -> tuple[StepBatch, np.ndarray[Any, Any]]:
+    def _step(self, parts: Sequence[Part], bucket: Bucket, rows: dict[int, int]) -> tuple[Any, np.ndarray[Any, Any]]:
         """The arrays of a step, and which tokens the step before draws."""
-        source = np.full(tokens, -1, np.int32)
-        own, at = [], 0
-        for part in parts:
-            ids = []
+        own, unknown = [], list[tuple[int, int, int]]()
+        for row, part in enumerate(parts):
+            request, ids = part.request, []
             for position in range(part.start, part.start + part.count):
-                known = position < part.request.known
-                ids.append(part.request.token(position) if known else 0)
+                known = position < request.known
+                ids.append(request.token(position) if known else 0)
                 if not known:
-                    source[at + position - part.start] = rows[id(part.request)]
-            own.append(StepRequest(computed=part.start, tokens=ids, pages=part.request.pages))
-            at += part.count
-        size = self.settings.page_size
-        return step_batch(own, page_size=size, tokens=tokens, batch=requests, table=pages), source
+                    unknown.append((row, position - part.start, rows[id(request)]))
+            own.append(GroupedRequest(computed=part.start, tokens=ids, pages=request.pages))
+        step, starts = self.model.step(own, self.scheduler.pool.groups, bucket)
+        source = np.full(step.batch.token_ids.shape, -1, np.int32)
+        for row, index, drawn in unknown:
+            source[starts[row] + index] = drawn
+        return step, source
 
     def _retire(self, flight: _Flight) -> list[Output]:
         drawn = jax.device_get(flight.drawn)  # waits for the device

@@ -1,6 +1,6 @@
-"""A step of three programs: the embedding, one layer that runs for every layer, and the head.
+"""A step of three programs: what comes before the layers, one layer that runs for every layer, and the head.
 
-XLA compiles a whole unrolled step layer by layer, though all are the same program. On a CPU, where a dispatch costs
+XLA compiles a whole unrolled step layer by layer, though many are the same program. On a CPU, where a dispatch costs
 little beside a layer, compiling one layer and calling it for each makes start-up as many times shorter. The results are
 the whole step's: programs between operations only move results.
 """
@@ -14,48 +14,40 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jax_impl.layers.attention import KVCache
-from jax_impl.layers.decoder import DecoderWeights, decoder_layer, logits, norm
-from jax_impl.layers.linear import embed
-from jax_impl.layers.step import Step
+from jax_impl.serving.family import Family
 from jax_impl.serving.sampler import Drawn, most_likely
 
 
-def tokens_of(step: Step, previous: jax.Array, source: jax.Array) -> Step:
+def tokens_of(step: Any, previous: jax.Array, source: jax.Array) -> Any:
     """The step with the tokens that the step before drew in their places."""
     ids = jnp.where(source < 0, step.batch.token_ids, previous[jnp.maximum(source, 0)])
     return replace(step, batch=replace(step.batch, token_ids=ids))
 
 
-def _embed(weights: Mapping[str, Any], previous: jax.Array, step: Step, source: jax.Array) -> jax.Array:
-    return embed(weights["embedding"], tokens_of(step, previous, source).batch.token_ids, options=step.options)
+def _begin(
+    weights: Mapping[str, Any], previous: jax.Array, step: Any, source: jax.Array, *, family: Family
+) -> tuple[Any, Any]:
+    return family.begin(tokens_of(step, previous, source), weights)
 
 
 def _layer(
-    weights: Mapping[str, Any], x: jax.Array, residual: jax.Array, cache: KVCache, step: Step, *, layer: int
-) -> tuple[jax.Array, jax.Array, KVCache]:
-    return decoder_layer(step, layer, weights, x, residual, cache)
+    weights: Mapping[str, Any], shared: Any, state: Any, cache: Any, step: Any, *, family: Family, layer: int
+) -> tuple[Any, Any]:
+    return family.layer(step, layer, weights, shared, state, cache)
 
 
-def _head(
-    weights: DecoderWeights,
-    x: jax.Array,
-    residual: jax.Array,
-    step: Step,
-    *,
-    rows: int,
-    general: bool,
+def _end(
+    weights: Mapping[str, Any], state: Any, step: Any, *, family: Family, rows: int, general: bool
 ) -> Drawn | jax.Array:
-    hidden, _ = norm(step, weights.model["norm"], x, residual)
-    found = logits(step, weights, hidden)
+    found = family.end(step, weights, state)
     return found if general else most_likely(found, rows)
 
 
 # Functions of the module, so that engines of the same sizes in one process share what is compiled.
-_EMBED = jax.jit(_embed)
-# The cache is donated: it is updated where it lies. So are the activations.
-_LAYER = jax.jit(_layer, static_argnames=("layer",), donate_argnums=(1, 2, 3))
-_HEAD = jax.jit(_head, static_argnames=("rows", "general"))
+_BEGIN = jax.jit(_begin, static_argnames=("family",))
+# The cache is donated: it is updated where it lies. So is what the layer before gave.
+_LAYER = jax.jit(_layer, static_argnames=("family", "layer"), donate_argnums=(2, 3))
+_END = jax.jit(_end, static_argnames=("family", "rows", "general"))
 
 
 def workspace_of(program: Any) -> int:
@@ -69,52 +61,48 @@ class LayerwiseStep:
 
     def __init__(
         self,
-        weights: DecoderWeights,
-        caches: tuple[KVCache, ...],
+        weights: Any,
+        caches: tuple[Any, ...],
         previous: Any,
-        step: Step,
+        step: Any,
         source: Any,
         *,
+        family: Family,
         general: bool,
     ) -> None:
         """Compiles the programs. All arguments: shapes and dtypes."""
-        self._embed = _EMBED.lower(weights.model, previous, step, source).compile()
-        tokens = step.batch.token_ids.shape[0]
-        x = jax.ShapeDtypeStruct((tokens, step.config.hidden), step.options.dtype)
-        programs: dict[object, Any] = {}
+        begin = _BEGIN.lower(weights.model, previous, step, source, family=family)
+        shared, state = jax.tree.map(_struct, begin.out_info)
+        self._begin = begin.compile()
+        programs: dict[object, tuple[Any, Any]] = {}
         self._layers = []
         for layer, (own, cache) in enumerate(zip(weights.layers, caches, strict=True)):
-            leaves, tree = jax.tree.flatten((own, cache))
-            key = (step.config.window(layer), tree, tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves))
+            leaves, tree = jax.tree.flatten((own, cache, state))
+            key = (family.kind(step.config, layer), tree, tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves))
             if key not in programs:
-                programs[key] = _LAYER.lower(own, x, x, cache, step, layer=layer).compile()
-            self._layers.append(programs[key])
-        own_head = DecoderWeights(model=weights.model, layers=())
-        self._head = _HEAD.lower(own_head, x, x, step, rows=previous.shape[0], general=general).compile()
-        self._zeros = jnp.zeros(x.shape, x.dtype)
+                lowered = _LAYER.lower(own, shared, state, cache, step, family=family, layer=layer)
+                programs[key] = lowered.compile(), jax.tree.map(_struct, lowered.out_info[0])
+            program, state = programs[key]
+            self._layers.append(program)
+        rows = previous.shape[0]
+        self._end = _END.lower(weights.model, state, step, family=family, rows=rows, general=general).compile()
 
     @property
     def workspace(self) -> int:
         """Bytes of temporaries and results of the program that needs most: they are reused from layer to layer."""
-        return max(map(workspace_of, self._programs()))
-
-    def _programs(self) -> list[Any]:
-        return [self._embed, *self._layers, self._head]
+        return max(map(workspace_of, [self._begin, *self._layers, self._end]))
 
     def __call__(
-        self,
-        weights: DecoderWeights,
-        caches: tuple[KVCache, ...],
-        previous: Any,
-        step: Step,
-        source: Any,
-    ) -> tuple[Any, tuple[KVCache, ...]]:
+        self, weights: Any, caches: tuple[Any, ...], previous: Any, step: Any, source: Any
+    ) -> tuple[Any, tuple[Any, ...]]:
         """One step."""
-        x = self._embed(weights.model, previous, step, source)
-        # The sum of the embedding and zeros is the embedding: the first layer is no program of its own.
-        residual, updated = jnp.copy(self._zeros), []
+        shared, state = self._begin(weights.model, previous, step, source)
+        updated = []
         for program, own, cache in zip(self._layers, weights.layers, caches, strict=True):
-            x, residual, written = program(own, x, residual, cache, step)
+            state, written = program(own, shared, state, cache, step)
             updated.append(written)
-        drawn = self._head(DecoderWeights(model=weights.model, layers=()), x, residual, step)
-        return drawn, tuple(updated)
+        return self._end(weights.model, state, step), tuple(updated)
+
+
+def _struct(info: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(info.shape, info.dtype)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import jax
 
-from jax_impl.serving.model import Model
-from jax_impl.serving.programs import Buckets, Programs
+from jax_impl.serving.buckets import Buckets
+from jax_impl.serving.family import ServedModel
+from jax_impl.serving.programs import Programs
 from jax_impl.serving.scheduler import Limits
+from specs.decoder.groups import CacheGroup, prefix_boundary
 
 DEVICE_SHARE: Final = 0.9
 """Of what a device reports, unless the user says otherwise."""
@@ -36,27 +38,56 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryPlan:
-    """memory: what there is. weights, workspace: bytes. pages: how many, of page_bytes each. most: that can be used."""
+    """memory: what there is. weights, workspace: bytes.
+
+    groups: of caches. pages: how many each of them has, by name. most: pages of the first one that can be used.
+    """
 
     memory: Memory
     weights: int
     workspace: int
-    page_bytes: int
-    page_size: int
-    pages: int
+    groups: tuple[CacheGroup, ...]
+    pages: Mapping[str, int]
     most: int
+
+    @property
+    def first(self) -> int:
+        """Pages of the first group, which `Settings` has."""
+        return self.pages[self.groups[0].name]
 
     def lines(self) -> Iterator[str]:
         """For people."""
         total, share = self.memory.total, self.memory.share
         yield f"memory: {share:.0%} of {_mib(total)} ({self.memory.kind}), weights {_mib(self.weights)}"
-        caches = f"{self.pages} pages of {self.page_size} tokens x {self.page_bytes} B = "
-        full = ", all that its requests can use" if self.pages == self.most else ""
-        yield f"caches: {caches}{_mib(self.pages * self.page_bytes)}{full}; workspace of a step {_mib(self.workspace)}"
+        full = ", all that its requests can use" if self.first == self.most else ""
+        for group in self.groups:
+            name = f"caches, {group.name}" if len(self.groups) > 1 else "caches"
+            pages = self.pages[group.name]
+            line = f"{name}: {pages} pages of {group.page_tokens} tokens x {group.page_bytes} B"
+            end = f"{full}; workspace of a step {_mib(self.workspace)}" if group is self.groups[-1] else ""
+            yield f"{line} = {_mib(pages * group.page_bytes)}{end}"
 
 
 def _mib(size: int) -> str:
     return f"{size / (1 << 20):.1f} MiB"
+
+
+def _bytes(groups: Sequence[CacheGroup], pages: Mapping[str, int]) -> int:
+    return sum(pages[group.name] * group.page_bytes for group in groups)
+
+
+def buckets(groups: Sequence[CacheGroup], limits: Limits) -> Buckets:
+    """The sizes of steps."""
+    tokens, pages = max(limits.tokens, limits.requests), groups[0].pages(limits.length)
+    return Buckets(tokens=tokens, requests=limits.requests, pages=pages)
+
+
+def pages_of_groups(groups: Sequence[CacheGroup], pages: int, limits: Limits) -> dict[str, int]:
+    """Pages of every group beside `pages` pages of the first one: none of the others is full before it is."""
+    first, boundary = groups[0], prefix_boundary(groups)
+    sizes = {"requests": limits.requests, "step": limits.tokens, "boundary": boundary}
+    others = {group.name: group.capacity(pages * first.page_tokens, **sizes) for group in groups[1:]}
+    return {first.name: pages, **others}
 
 
 def memory_of(device: Any, share: float | None) -> Memory:
@@ -80,30 +111,33 @@ def host_bytes() -> int:
         return physical
 
 
-def plan(model: Model, limits: Limits, page_size: int, memory: Memory, pages: int | None = None) -> MemoryPlan:
+def plan(model: ServedModel, limits: Limits, page_size: int, memory: Memory, pages: int | None = None) -> MemoryPlan:
     """Pages for the caches of a model that is on the device.
 
     Args:
-        memory: what there is. pages: how many; None for as many as fit, and requests can use.
+        memory: what there is. pages: of the first group; None for as many as fit, and requests can use.
 
     Raises:
         ValueError: no room for one request of `limits.length` tokens, or a device that does not say what it has.
     """
     if pages is None and memory.total == 0:
         raise ValueError(f"memory: expected a device that reports its own; got {memory.kind}: give --pages")
-    table = -(-limits.length // page_size)
-    most, page_bytes = limits.requests * table, model.page_bytes(page_size)
+    groups = model.groups(page_size)
+    table = groups[0].pages(limits.length)
+    most = limits.requests * table
     devices = 1 if model.mesh is None else model.mesh.size
-    weights = sum(leaf.nbytes for leaf in jax.tree.leaves(model.weights)) // devices + model.cos_sin.nbytes
-    buckets = Buckets(tokens=max(limits.tokens, limits.requests), requests=limits.requests, pages=table)
-    caches = jax.eval_shape(lambda: model.caches(table, page_size))
-    workspace = Programs(model, caches, buckets).workspace()
+    weights = sum(leaf.nbytes for leaf in jax.tree.leaves(model.weights)) // devices + model.table_bytes
+    caches = jax.eval_shape(lambda: model.pools(groups, pages_of_groups(groups, table, limits)))
+    workspace = Programs(model, groups, caches, buckets(groups, limits)).workspace()
     if pages is None:
         room = int(memory.total * memory.share) - max(memory.used, weights) - workspace
-        pages = min(most, max(0, room) // page_bytes)
+        # Groups with windows grow less than the first: more pages of it may fit than an even share says.
+        fits = (n for n in range(most, 0, -1) if _bytes(groups, pages_of_groups(groups, n, limits)) <= room)
+        pages = next(fits, 0)
         if pages < table:
+            least = _bytes(groups, pages_of_groups(groups, table, limits))
             raise ValueError(
-                f"memory: expected room for {table} pages of {page_bytes} B, one request of {limits.length} tokens, in "
+                f"memory: expected room for {table} pages, {least} B in all, one request of {limits.length} tokens, in "
                 f"{memory.share:.0%} of {_mib(memory.total)} beside weights of {_mib(weights)} and a workspace of "
                 f"{_mib(workspace)}; got room for {pages}. A smaller --max-length or a larger --memory helps."
             )
@@ -111,8 +145,7 @@ def plan(model: Model, limits: Limits, page_size: int, memory: Memory, pages: in
         memory=memory,
         weights=weights,
         workspace=workspace,
-        page_bytes=page_bytes,
-        page_size=page_size,
-        pages=pages,
+        groups=groups,
+        pages=pages_of_groups(groups, pages, limits),
         most=most,
     )

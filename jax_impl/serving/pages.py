@@ -9,38 +9,35 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
 Digest = bytes
 ROOT: Final[Digest] = hashlib.sha256(b"twinkernels prefix cache").digest()
-"""Parent of the first page of every request."""
+"""Parent of the first block of every request."""
+Name = tuple[Digest, int]
+"""Of a page with a prefix: the digest of the block that it ends in, and its number in the order of positions."""
 
 
-def page_digest(parent: Digest, tokens: Sequence[int], salt: bytes = b"") -> Digest:
-    """Name of a full page: sha256 of the page before it, its tokens as little-endian int32, and a salt.
+def block_digest(parent: Digest, tokens: Sequence[int], salt: bytes = b"") -> Digest:
+    """Name of a full block: sha256 of the block before it, its tokens as little-endian int32, and a salt.
 
-    By the chain the name covers the whole prefix, not the page's tokens alone.
+    By the chain the name covers the whole prefix, not the block's tokens alone.
     """
     return hashlib.sha256(parent + np.asarray(tokens, "<i4").tobytes() + salt).digest()
 
 
 class PagePool:
-    """Page numbers 0 .. pages - 1, with reference counts and a cache of prefixes."""
+    """Page numbers 0 .. pages - 1 of one group, with reference counts and a cache of prefixes."""
 
-    def __init__(self, pages: int, page_size: int) -> None:
-        """A pool in which all pages are free.
-
-        Args:
-            pages: how many there are. page_size: tokens that one has room for.
-        """
+    def __init__(self, pages: int) -> None:
+        """A pool in which all pages are free. pages: how many there are."""
         self.pages: Final = pages
-        self.page_size: Final = page_size
         self._references = [0] * pages
-        self._digests: list[Digest | None] = [None] * pages
-        self._cached: dict[Digest, int] = {}
+        self._names: list[Name | None] = [None] * pages
+        self._cached: dict[Name, int] = {}
         # Ordered: the first is taken first. Pages that hold nothing of use go to the front, others to the back.
         self._free: OrderedDict[int, None] = OrderedDict.fromkeys(range(pages))
 
@@ -53,17 +50,15 @@ class PagePool:
         """Requests that read a page."""
         return self._references[page]
 
-    def match(self, digests: Iterable[Digest]) -> list[int]:
-        """The pages of the longest cached prefix; the caller owns a reference to each."""
-        found = []
-        for digest in digests:
-            page = self._cached.get(digest)
-            if page is None:
-                break
-            found.append(page)
+    def cached(self, name: Name) -> int | None:
+        """The page that holds what a name says, if there is one."""
+        return self._cached.get(name)
+
+    def share(self, pages: Sequence[int]) -> None:
+        """Gives the caller a reference to each page."""
+        for page in pages:
             self._free.pop(page, None)
             self._references[page] += 1
-        return found
 
     def take(self, count: int) -> list[int] | None:
         """`count` empty pages that the caller alone owns; None, and nothing taken, where too few are free."""
@@ -75,12 +70,12 @@ class PagePool:
             self._references[page] = 1
         return taken
 
-    def publish(self, page: int, digest: Digest) -> None:
+    def publish(self, page: int, name: Name) -> None:
         """Lets later requests find a full page that the caller owns; of two with the same contents, the first."""
-        if digest not in self._cached:
+        if name not in self._cached:
             self._forget(page)
-            self._cached[digest] = page
-            self._digests[page] = digest
+            self._cached[name] = page
+            self._names[page] = name
 
     def release(self, pages: Sequence[int]) -> None:
         """Gives back a reference to each page; the last pages of a prefix are the first to be reused."""
@@ -90,11 +85,11 @@ class PagePool:
             self._references[page] -= 1
             if self._references[page] == 0:
                 self._free[page] = None
-                if self._digests[page] is None:
+                if self._names[page] is None:
                     self._free.move_to_end(page, last=False)
 
     def _forget(self, page: int) -> None:
-        digest = self._digests[page]
-        if digest is not None:
-            del self._cached[digest]
-            self._digests[page] = None
+        name = self._names[page]
+        if name is not None:
+            del self._cached[name]
+            self._names[page] = None

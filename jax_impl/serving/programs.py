@@ -1,14 +1,13 @@
 """The compiled step: one program per bucket of sizes, compiled before the first request and never after it.
 
-A step is padded to the smallest bucket that has room for it. Buckets double, so padding costs at most half of a step,
-and there are few programs. XLA's persistent cache keeps them from one start to the next.
+XLA's persistent cache keeps programs from one start to the next.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,112 +17,36 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jax_impl.layers.attention import KVCache
-from jax_impl.layers.decoder import DecoderWeights, decode
-from jax_impl.layers.step import Batch, Step
+from jax_impl.serving.buckets import Bucket, Buckets
+from jax_impl.serving.family import Family, ServedModel
 from jax_impl.serving.layerwise import LayerwiseStep, tokens_of, workspace_of
-from jax_impl.serving.model import Model
 from jax_impl.serving.parallel import everywhere, on_every_device
 from jax_impl.serving.penalties import PenaltyArrays, penalised
 from jax_impl.serving.sampler import Drawn, SamplingArrays, draw, most_likely
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Bucket:
-    """Sizes of a program.
-
-    tokens, requests, pages: T, B, and the width of the block table. general: whether rows may be sampled, ask for
-    logprobs and have penalties; otherwise all are greedy.
-    """
-
-    tokens: int
-    requests: int
-    pages: int
-    general: bool
-
-    @property
-    def longest(self) -> int:
-        """Most tokens of one request, see `jax_impl.layers.step.Step`. Only steps of decodes are as long as wide."""
-        return 1 if self.tokens == self.requests else 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Buckets:
-    """The sizes that programs are compiled for.
-
-    tokens, requests, pages: the largest step, batch and table.
-    """
-
-    tokens: int
-    requests: int
-    pages: int
-
-    def smallest(self, tokens: int, requests: int, pages: int, general: bool) -> Bucket:
-        """The bucket of a step. Steps of decodes alone have one token per request."""
-        batch = min(_power(requests), self.requests)
-        if tokens == requests:
-            size = batch
-        else:
-            # With parts of prompts the batch is the largest: such steps are long, and few programs matter more.
-            size, batch = min(max(_power(tokens), _LEAST_TOKENS), self.tokens), self.requests
-            size = self._mixed(size)
-        width = min(max(_power(pages, 4), _LEAST_PAGES), self.pages)
-        return Bucket(tokens=size, requests=batch, pages=width, general=general)
-
-    def _mixed(self, size: int) -> int:
-        """Tokens of a step with parts of prompts: more than requests, as `Bucket.longest` has it."""
-        return max(size, self.requests + 1)
-
-    def all(self) -> Iterator[Bucket]:
-        """Every bucket, short contexts first."""
-        widths = _steps(_LEAST_PAGES, self.pages, 4)
-        for general in (False, True):
-            for pages in widths:
-                for requests in _steps(1, self.requests, 2):
-                    yield Bucket(tokens=requests, requests=requests, pages=pages, general=general)
-                sizes = {self._mixed(size) for size in _steps(_LEAST_TOKENS, self.tokens, 2)}
-                for tokens in sorted(sizes):
-                    yield Bucket(tokens=tokens, requests=self.requests, pages=pages, general=general)
-
-
-_LEAST_TOKENS, _LEAST_PAGES = 32, 16
-
-
-def _power(size: int, base: int = 2) -> int:
-    """The least power of `base` that is not less."""
-    found = 1
-    while found < size:
-        found *= base
-    return found
-
-
-def _steps(first: int, last: int, factor: int) -> list[int]:
-    found = [min(first, last)]
-    while found[-1] < last:
-        found.append(min(found[-1] * factor, last))
-    return found
+from specs.decoder.groups import CacheGroup
 
 
 def forward(
-    weights: DecoderWeights,
-    caches: tuple[KVCache, ...],
+    weights: Any,
+    caches: tuple[Any, ...],
     previous: jax.Array,
-    step: Step,
+    step: Any,
     source: jax.Array,
     *,
+    family: Family,
     general: bool,
-) -> tuple[Any, tuple[KVCache, ...]]:
+) -> tuple[Any, tuple[Any, ...]]:
     """One step of the engine: what it draws where it is greedy, else its logits, from which `GeneralStep` draws.
 
     Args:
         previous: tokens that the step before drew, int32 [requests of the largest bucket].
         source: for every token the row of `previous` that it is, or -1 where `step.batch` has it, int32 [T].
     """
-    logits, caches = decode(tokens_of(step, previous, source), weights, caches)
+    logits, caches = family.decode(tokens_of(step, previous, source), weights, caches)
     return (logits if general else most_likely(logits, previous.shape[0])), caches
 
 
-_FORWARD = jax.jit(forward, static_argnames=("general",), donate_argnums=1)
+_FORWARD = jax.jit(forward, static_argnames=("family", "general"), donate_argnums=1)
 _DRAW = jax.jit(draw, static_argnames=("rows",))
 _PENALISE = jax.jit(penalised)
 
@@ -141,14 +64,14 @@ class GeneralStep:
 
     def __call__(
         self,
-        weights: DecoderWeights,
-        caches: tuple[KVCache, ...],
+        weights: Any,
+        caches: tuple[Any, ...],
         previous: Any,
-        step: Step,
+        step: Any,
         source: Any,
         sampling: SamplingArrays,
         penalties: PenaltyArrays | None,
-    ) -> tuple[Drawn, tuple[KVCache, ...]]:
+    ) -> tuple[Drawn, tuple[Any, ...]]:
         """One step."""
         logits, caches = self.forward(weights, caches, previous, step, source)
         changed = logits if penalties is None else self.penalise(logits, previous, penalties)
@@ -162,12 +85,21 @@ class CompiledTooLate(RuntimeError):
 class Programs:
     """Compiled steps by bucket."""
 
-    def __init__(self, model: Model, caches: tuple[KVCache, ...], buckets: Buckets, *, layerwise: bool = False) -> None:
+    def __init__(
+        self,
+        model: ServedModel,
+        groups: Sequence[CacheGroup],
+        caches: tuple[Any, ...],
+        buckets: Buckets,
+        *,
+        layerwise: bool = False,
+    ) -> None:
         """Programs for a model and its caches; none is compiled yet.
 
         layerwise: whether a step is one program per layer, see `LayerwiseStep`.
         """
         self._layerwise = layerwise
+        self._groups = groups
         self._model = model
         self._caches = jax.tree.map(_struct, caches)
         self.buckets = buckets
@@ -210,7 +142,7 @@ class Programs:
             if bucket in self._compiled:
                 return self._compiled[bucket]
         if self._layerwise:
-            compiled: Callable[..., Any] = LayerwiseStep(*self._arguments(bucket), general=bucket.general)
+            compiled: Callable[..., Any] = self._by_layers(bucket)
         else:
             compiled = self.lower(bucket).compile()
         if bucket.general:
@@ -222,7 +154,7 @@ class Programs:
         """Bytes that a step of the largest size needs beside weights and caches on one device, as XLA compiles it."""
         *_, largest = self.buckets.all()
         if self._model.mesh is None:
-            step = LayerwiseStep(*self._arguments(largest), general=largest.general).workspace
+            step = self._by_layers(largest).workspace
         else:  # of a step on several devices there is only the whole
             step = workspace_of(self.lower(largest).compile())
         return max(step, workspace_of(self._draw(largest)), workspace_of(self._penalise(largest)))
@@ -250,43 +182,41 @@ class Programs:
     def _logits(self, bucket: Bucket) -> jax.ShapeDtypeStruct:
         mesh = self._model.mesh
         sharding = None if mesh is None else everywhere(mesh)
-        return jax.ShapeDtypeStruct((bucket.requests, self._model.config.vocab), jnp.float32, sharding=sharding)
+        return jax.ShapeDtypeStruct((bucket.requests, self._model.vocab), jnp.float32, sharding=sharding)
 
     def length(self, bucket: Bucket) -> int:
         """Tokens that the pages of a request have room for."""
-        return bucket.pages * int(self._caches[0].keys.shape[-3])
+        return bucket.pages * self._groups[0].page_tokens
 
     def function(self, bucket: Bucket) -> tuple[Any, tuple[Any, ...]]:
         """What `lower` lowers, and the shapes of its arguments; the second, the caches, are donated."""
-        return jax.jit(partial(forward, general=bucket.general), donate_argnums=1), self._arguments(bucket)
+        return jax.jit(self._forward(bucket), donate_argnums=1), self._arguments(bucket)
 
     def lower(self, bucket: Bucket) -> Any:
         """The lowered program of a whole step, or of one to its logits."""
         arguments, mesh = self._arguments(bucket), self._model.mesh
         if mesh is None:
-            return _FORWARD.lower(*arguments, general=bucket.general)
-        step = on_every_device(partial(forward, general=bucket.general), mesh)
+            return _FORWARD.lower(*arguments, family=self._model.family, general=bucket.general)
+        step = on_every_device(self._forward(bucket), mesh)
         return jax.jit(step, donate_argnums=1).lower(*arguments)
 
     def _arguments(self, bucket: Bucket) -> tuple[Any, ...]:
         """Shapes and dtypes of the arguments of a step."""
-        model = self._model
-        ints = partial(jax.ShapeDtypeStruct, dtype=jnp.int32)
-        batch = Batch.structs(tokens=bucket.tokens, requests=bucket.requests, pages=bucket.pages)
-        step = Step(
-            batch=batch,
-            cos_sin=_struct(model.cos_sin),
-            config=model.config,
-            options=model.options,
-            longest=bucket.longest,
-        )
+        model, ints = self._model, partial(jax.ShapeDtypeStruct, dtype=jnp.int32)
+        step = model.structs(self._groups, bucket)
         return (
             jax.tree.map(_struct, model.weights),
             self._caches,
             ints((self.buckets.requests,)),
-            step,
-            ints((bucket.tokens,)),
+            jax.tree.map(_struct, step),
+            ints(step.batch.token_ids.shape),
         )
+
+    def _forward(self, bucket: Bucket) -> Callable[..., Any]:
+        return partial(forward, family=self._model.family, general=bucket.general)
+
+    def _by_layers(self, bucket: Bucket) -> LayerwiseStep:
+        return LayerwiseStep(*self._arguments(bucket), family=self._model.family, general=bucket.general)
 
 
 def _struct(array: Any) -> jax.ShapeDtypeStruct:

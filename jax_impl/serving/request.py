@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from jax_impl.serving.pages import ROOT, Digest, page_digest
+from jax_impl.serving.cache_pages import Tables
+from jax_impl.serving.pages import ROOT, Digest, block_digest
 
 MAX_TOP_LOGPROBS: Final = 20
 """Most alternatives per token that logprobs can name, as in OpenAI's API."""
@@ -91,7 +92,7 @@ class Request:
     prompt, output: tokens; prompt_ids: the prompt, int32.
     planned: tokens that a queued step makes, and that are not known.
     computed: tokens whose keys and values are in the caches, or will be when the queued steps have run.
-    pages: its pages in order of positions.
+    pages: its pages in every group of caches. digests: of its first full blocks.
     """
 
     id: str
@@ -101,7 +102,7 @@ class Request:
     output: list[int] = field(default_factory=list)
     planned: int = 0
     computed: int = 0
-    pages: list[int] = field(default_factory=list)
+    pages: Tables = field(default_factory=dict)
     digests: list[Digest] = field(default_factory=list)
     finished: FinishReason | None = None
     preemptions: int = 0
@@ -126,9 +127,9 @@ class Request:
         count = len(self.prompt)
         return self.prompt[position] if position < count else self.output[position - count]
 
-    def page_digests(self, page_size: int, tokens: int) -> list[Digest]:
-        """Names of the full pages among the first `tokens` tokens, all of them known."""
-        for page in range(len(self.digests), min(tokens, self.known) // page_size):
-            content = [self.token(page * page_size + row) for row in range(page_size)]
-            self.digests.append(page_digest(self.digests[-1] if self.digests else ROOT, content))
-        return self.digests[: tokens // page_size]
+    def block_digests(self, size: int, tokens: int) -> list[Digest]:
+        """Names of the full blocks of `size` tokens among the first `tokens` tokens, all of them known."""
+        for block in range(len(self.digests), min(tokens, self.known) // size):
+            content = [self.token(block * size + row) for row in range(size)]
+            self.digests.append(block_digest(self.digests[-1] if self.digests else ROOT, content))
+        return self.digests[: tokens // size]

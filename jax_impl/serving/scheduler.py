@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from jax_impl.serving.pages import PagePool
+from jax_impl.serving.cache_pages import CachePages
 from jax_impl.serving.request import FinishReason, Request
 
 
@@ -34,12 +34,14 @@ class Part:
     """What a step computes of one request: `count` tokens from position `start`.
 
     samples: whether the last of them is the request's last, so that a token is drawn.
+    preemptions: of the request so far; after another one it does not have the pages of this part any more.
     """
 
     request: Request
     start: int
     count: int
     samples: bool
+    preemptions: int
 
 
 class QueueFull(RuntimeError):
@@ -49,16 +51,13 @@ class QueueFull(RuntimeError):
 class Scheduler:
     """Requests that wait and run, and the pages they have."""
 
-    def __init__(self, pool: PagePool, limits: Limits, *, prefix_cache: bool = True) -> None:
-        """A scheduler over the pages of a pool.
+    def __init__(self, pool: CachePages, limits: Limits, *, prefix_cache: bool = True) -> None:
+        """A scheduler over the pages of all groups of a model's caches.
 
         Raises:
-            ValueError: a request of `limits.length` tokens would not fit into the pool.
+            ValueError: a request of `limits.length` tokens would not fit.
         """
-        needed = -(-limits.length // pool.page_size)
-        if needed > pool.pages:
-            message = f"pages: expected at least {needed} for requests of {limits.length} tokens; got {pool.pages}"
-            raise ValueError(message)
+        pool.check(limits.length, limits.tokens)
         self.pool: Final = pool
         self.limits: Final = limits
         self._prefix_cache: Final = prefix_cache
@@ -115,12 +114,14 @@ class Scheduler:
             request.planned -= 1
             if token is not None and request.finished is None:
                 request.output.append(token)
-        if self._prefix_cache and request.pages:
+        if not request.pages or part.preemptions != request.preemptions:
+            return
+        done = part.start + part.count
+        if self._prefix_cache:
             # A queued step runs on tokens that an earlier one made, and that one is complete: all its tokens are known.
-            size, done = self.pool.page_size, part.start + part.count
-            digests = request.page_digests(size, done)
-            for page in range(part.start // size, done // size):
-                self.pool.publish(request.pages[page], digests[page])
+            self.pool.publish(request.pages, request.block_digests(self.pool.boundary, done), part.start, done)
+        # Steps run in order: whoever gets these pages writes them after this part has read them.
+        self.pool.trim(request.pages, done)
 
     def finish(self, request: Request, reason: FinishReason) -> None:
         """Ends a request and gives back its pages. The caller has seen the end of every step that computes it."""
@@ -140,22 +141,18 @@ class Scheduler:
 
     def _part(self, request: Request, count: int) -> Part:
         last = request.computed + count == request.length
-        return Part(request=request, start=request.computed, count=count, samples=last)
+        return Part(request=request, start=request.computed, count=count, samples=last, preemptions=request.preemptions)
 
     def _grow(self, request: Request, count: int) -> bool:
         """Pages for `count` more tokens, taken from the youngest requests if none are free."""
-        needed = -(-(request.computed + count) // self.pool.page_size) - len(request.pages)
-        while True:
-            taken = self.pool.take(max(needed, 0))
-            if taken is not None:
-                request.pages.extend(taken)
-                return True
+        while not self.pool.grow(request.pages, request.computed + count):
             youngest = max((r for r in self.running if r.planned == 0), key=lambda r: r.arrival, default=None)
             if youngest is None or youngest.arrival < request.arrival:
                 return False
             self._preempt(youngest)
             if youngest is request:
                 return False
+        return True
 
     def _preempt(self, request: Request) -> None:
         self._free(request)
@@ -167,21 +164,16 @@ class Scheduler:
 
     def _admit(self, request: Request, budget: int) -> int:
         """Pages for the first part of a waiting request; its tokens, or 0 where it has to wait."""
-        size = self.pool.page_size
         # The last token is computed even where its page is cached.
-        names = request.page_digests(size, request.known - 1) if self._prefix_cache else []
-        matched = self.pool.match(names)
-        request.computed = len(matched) * size
+        blocks = request.block_digests(self.pool.boundary, request.known - 1) if self._prefix_cache else []
+        request.pages, request.computed = self.pool.match(blocks)
         count = min(request.length - request.computed, budget)
-        taken = self.pool.take(-(-(request.computed + count) // size) - len(matched)) if count > 0 else None
-        if taken is None:
-            self.pool.release(matched)
+        if count <= 0 or not self.pool.grow(request.pages, request.computed + count):
+            self._free(request)
             request.computed = 0
             return 0
         self.cached_tokens += request.computed
-        request.pages = matched + taken
         return count
 
     def _free(self, request: Request) -> None:
         self.pool.release(request.pages)
-        request.pages = []

@@ -135,7 +135,7 @@ class Server:
             return self._tokenizer.encode(prompt)
         if prompt and isinstance(prompt[0], str):
             return self._tokenizer.encode(prompt[0])
-        vocab = self._worker.engine.model.config.vocab
+        vocab = self._worker.engine.model.vocab
         tokens = [int(token) for token in prompt]
         for index, token in enumerate(tokens):
             if not 0 <= token < vocab:

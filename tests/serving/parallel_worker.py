@@ -20,11 +20,11 @@ from safetensors.numpy import load_file
 from checkpoints.checkpoint import Checkpoint
 from checkpoints.tokenizer import Tokenizer
 from jax_impl.layers.step import Options
+from jax_impl.serving.buckets import Bucket
 from jax_impl.serving.engine import Engine, Settings
 from jax_impl.serving.memory import Memory, plan
 from jax_impl.serving.model import load
 from jax_impl.serving.parallel import load_parallel
-from jax_impl.serving.programs import Bucket
 from jax_impl.serving.request import SamplingParams
 from jax_impl.serving.scheduler import Limits
 from specs.decoder.config import DecoderConfig
@@ -68,7 +68,7 @@ def run(folder: Path, draws: bool) -> dict[str, Any]:
         "sampled": sampled,
         "sums": text.count(" all-reduce("),
         "gathers": text.count(" all-gather("),
-        "planned": [planned.weights, planned.workspace, planned.page_bytes],
+        "planned": [planned.weights, planned.workspace, planned.groups[0].page_bytes],
         "aliased": memory.alias_size_in_bytes,
         "caches": sum(x.addressable_shards[0].data.nbytes for x in jax.tree.leaves(engine._caches)),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jax_impl.serving.programs import Buckets
+from jax_impl.serving.buckets import Buckets
 
 
 @pytest.mark.parametrize("buckets", [Buckets(tokens=t, requests=r, pages=9) for t, r in ((32, 1), (40, 4), (32, 32))])

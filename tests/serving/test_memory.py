@@ -25,14 +25,14 @@ def planned(total: int, used: int = 0) -> MemoryPlan:
 def test_pages_are_what_weights_and_workspace_leave() -> None:
     most = LIMITS.requests * LENGTH // PAGE
     ample = planned(1 << 30)
-    assert (ample.page_bytes, ample.pages, ample.most) == (PAGE_BYTES, most, most)
+    assert (ample.groups[0].page_bytes, ample.first, ample.most) == (PAGE_BYTES, most, most)
     assert ample.weights == sum(leaf.nbytes for leaf in jax.tree.leaves((model().weights, model().cos_sin)))
     assert ample.workspace >= 4 * 96 * LIMITS.requests  # logits
     rest = 20 * PAGE_BYTES + 5
-    assert planned(2 * (ample.weights + ample.workspace + rest)).pages == 20
+    assert planned(2 * (ample.weights + ample.workspace + rest)).first == 20
     # Memory that others have counts too.
     others = 7 * PAGE_BYTES
-    assert planned(2 * (ample.weights + ample.workspace + rest), used=ample.weights + others).pages == 13
+    assert planned(2 * (ample.weights + ample.workspace + rest), used=ample.weights + others).first == 13
 
 
 def test_a_plan_says_where_the_memory_goes() -> None:
@@ -44,7 +44,9 @@ def test_a_plan_says_where_the_memory_goes() -> None:
 
 
 def test_too_little_memory_for_one_request_is_an_error() -> None:
-    with pytest.raises(ValueError, match=r"memory: expected room for 12 pages of 2048 B.*got room for 0.*--max-length"):
+    with pytest.raises(
+        ValueError, match=r"memory: expected room for 12 pages, 24576 B in all.*got room for 0.*--max-length"
+    ):
         planned(1 << 10)
 
 
@@ -74,4 +76,4 @@ def test_a_device_that_says_nothing_needs_a_number_of_pages() -> None:
     silent = memory_of(Card(None), None)
     with pytest.raises(ValueError, match="got Arc, which reports none: give --pages"):
         plan(model(), LIMITS, PAGE, silent)
-    assert plan(model(), LIMITS, PAGE, silent, pages=7).pages == 7
+    assert plan(model(), LIMITS, PAGE, silent, pages=7).first == 7

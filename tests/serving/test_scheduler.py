@@ -12,12 +12,25 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from jax_impl.serving.cache_pages import CachePages
 from jax_impl.serving.pages import PagePool
 from jax_impl.serving.request import FinishReason, Request, SamplingParams
 from jax_impl.serving.scheduler import Limits, Part, QueueFull, Scheduler
+from specs.decoder.groups import NO_PAGE, CacheGroup
 
 PAGE = 4
 LENGTH = 40
+KV = CacheGroup(name="kv", page_tokens=PAGE, page_bytes=1)
+GROUPS = {
+    "one": (KV,),
+    # As DeepSeek-V4 has them, smaller: all rows, a window, and the states of two compressors.
+    "several": (
+        CacheGroup(name="all", page_tokens=8, page_bytes=1),
+        CacheGroup(name="window", page_tokens=4, page_bytes=1, back=5),
+        CacheGroup(name="overlapping", page_tokens=2, page_bytes=1, back=4, block=4),
+        CacheGroup(name="state", page_tokens=2, page_bytes=1, back=0, block=8),
+    ),
+}
 
 
 def next_token(tokens: tuple[int, ...]) -> int:
@@ -47,13 +60,21 @@ class Serving(RuleBasedStateMachine):
         super().__init__()
         self.queued: list[list[Part]] = []
         self.requests: list[Request] = []
-        # What a cache would hold: the tokens in every page, written when a step is queued.
-        self.contents: dict[tuple[int, int], tuple[int, ...]] = {}
+        # What a cache would hold: the tokens in every page of a group, written when a step is queued.
+        self.contents: dict[tuple[str, int, int], tuple[int, ...]] = {}
 
-    @initialize(pages=st.integers(10, 14), tokens=st.integers(3, 24), requests=st.integers(2, 4), cache=st.booleans())
-    def start(self, pages: int, tokens: int, requests: int, cache: bool) -> None:
+    @initialize(
+        kind=st.sampled_from(sorted(GROUPS)),
+        spare=st.lists(st.integers(0, 4), min_size=4, max_size=4),
+        tokens=st.integers(3, 24),
+        requests=st.integers(2, 4),
+        cache=st.booleans(),
+    )
+    def start(self, kind: str, spare: list[int], tokens: int, requests: int, cache: bool) -> None:
         limits = Limits(tokens=tokens, requests=requests, waiting=6, length=LENGTH)
-        self.scheduler = Scheduler(PagePool(pages, PAGE), limits, prefix_cache=cache)
+        self.groups = GROUPS[kind]
+        pages = {g.name: g.most_pages(LENGTH, tokens) + n for g, n in zip(self.groups, spare, strict=False)}
+        self.scheduler = Scheduler(CachePages(self.groups, pages), limits, prefix_cache=cache)
 
     # Prompts with common beginnings, long beside the pool: pages are shared, and run out.
     @rule(common=st.integers(1, LENGTH - 4), own=st.lists(st.integers(0, 2), max_size=3), most=st.integers(1, 30))
@@ -77,15 +98,21 @@ class Serving(RuleBasedStateMachine):
             # A token that the host does not know is the one that the step before draws.
             unknown = part.start + part.count - part.request.known
             assert unknown <= 0 or (unknown == 1 and self.draws(part.request))
-            for position in range(part.start, part.start + part.count):
-                page = part.request.pages[position // PAGE]
-                assert self.scheduler.pool.references(page) == 1, "written while others read it"
-                self.contents[page, position % PAGE] = self.prefix(part.request, position + 1)
-            # Attention reads the whole prefix: it has to be there, whoever wrote it.
-            for position in range(part.start + part.count):
-                page = part.request.pages[position // PAGE]
-                assert self.contents[page, position % PAGE] == self.prefix(part.request, position + 1)
+            for group in self.groups:
+                self.run(group, part)
         self.queued.append(parts)
+
+    def run(self, group: CacheGroup, part: Part) -> None:
+        """A step writes the rows of its tokens; every one of them reads what its group says, whoever wrote it."""
+        size, own = group.page_tokens, part.request.pages[group.name]
+        for position in range(part.start, part.start + part.count):
+            page = own[position // size]
+            assert self.scheduler.pool.pools[group.name].references(page) == 1, "written while others read it"
+            self.contents[group.name, page, position % size] = self.prefix(part.request, position + 1)
+        first = part.start // group.block * group.block - (part.start if group.back is None else group.back)
+        for position in range(max(first, 0), part.start + part.count):
+            found = self.contents[group.name, own[position // size], position % size]
+            assert found == self.prefix(part.request, position + 1)
 
     def draws(self, request: Request) -> bool:
         return bool(self.queued) and any(p.request is request and p.samples for p in self.queued[-1])
@@ -115,10 +142,10 @@ class Serving(RuleBasedStateMachine):
     def pages_are_counted(self) -> None:
         if not hasattr(self, "scheduler"):
             return
-        pool = self.scheduler.pool
-        owners = [page for request in self.requests for page in request.pages]
-        assert [pool.references(page) for page in range(pool.pages)] == [owners.count(p) for p in range(pool.pages)]
-        assert pool.free == pool.pages - len(set(owners))
+        for name, pool in self.scheduler.pool.pools.items():
+            owners = [page for one in self.requests for page in one.pages.get(name, ()) if page != NO_PAGE]
+            assert [pool.references(page) for page in range(pool.pages)] == [owners.count(p) for p in range(pool.pages)]
+            assert pool.free == pool.pages - len(set(owners))
 
     @invariant()
     def tokens_do_not_depend_on_others(self) -> None:
@@ -127,11 +154,11 @@ class Serving(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         for _ in range(3000):
+            while self.queued:
+                self.complete()
             if all(request.finished for request in self.requests):
                 break
             self.queue()
-            while self.queued:
-                self.complete()
         for request in self.requests:
             assert request.finished is not None, "never ends"
             if request.finished is FinishReason.LENGTH:
@@ -147,7 +174,8 @@ TestServing = Serving.TestCase
 
 
 def scheduler(pages: int = 10, **sizes: int) -> Scheduler:
-    return Scheduler(PagePool(pages, PAGE), Limits(**{"tokens": 8, "requests": 4, "waiting": 2, "length": 40, **sizes}))
+    limits = Limits(**{"tokens": 8, "requests": 4, "waiting": 2, "length": 40, **sizes})
+    return Scheduler(CachePages((KV,), {KV.name: pages}), limits)
 
 
 def request(*prompt: int, arrival: int = 0, most: int = 4) -> Request:
@@ -201,9 +229,9 @@ def test_the_youngest_request_gives_its_pages_back() -> None:
     one.add(young)
     run(one)
     run(one)
-    assert (young.pages, young.computed, young.preemptions) == ([], 0, 1)
+    assert (young.pages, young.computed, young.preemptions) == ({}, 0, 1)
     assert one.waiting[0] is young
-    assert len(old.pages) == 6
+    assert len(old.pages[KV.name]) == 6
 
 
 def test_a_request_in_a_queued_step_keeps_its_pages() -> None:
@@ -248,12 +276,12 @@ def test_prompts_that_cannot_be_answered_are_named(prompt: tuple[int, ...], mess
 
 
 def test_a_pool_too_small_for_one_request_is_named() -> None:
-    with pytest.raises(ValueError, match="pages: expected at least 10 for requests of 40 tokens; got 9"):
+    with pytest.raises(ValueError, match="pages of kv: expected at least 10 for requests of 40 tokens; got 9"):
         scheduler(pages=9)
 
 
 def test_a_page_released_twice_is_named() -> None:
-    pool = PagePool(2, PAGE)
+    pool = PagePool(2)
     pages = pool.take(1)
     assert pages is not None
     pool.release(pages)

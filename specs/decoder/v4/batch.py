@@ -8,16 +8,16 @@ Groups have pages, and tables of pages, of their own. Groups of a window may let
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from specs.decoder.groups import NO_PAGE, GroupedRequest
+
 Ints = npt.NDArray[np.integer[Any]]
 
-NO_PAGE: Final = -1
-"""Entry of a table where a request has no page, or has let it go."""
 NO_SLOT: Final = -1
 """Slot of tokens that are padding: inserts skip it."""
 PAGE_TOKENS: Final[Mapping[str, int]] = {
@@ -39,25 +39,6 @@ def groups(ratios: Sequence[int]) -> tuple[str, ...]:
     found += ["c4", "indexer", "c4_state", "indexer_state"] if 4 in ratios else []
     found += ["c128", "c128_state"] if 128 in ratios else []
     return tuple(found)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class V4Request:
-    """What a step computes of one request.
-
-    computed: tokens that are in the caches already.
-    tokens: ids of the new tokens, at positions computed .. computed + len(tokens) - 1.
-    pages: for every group the pages of the request, in order of its positions; `NO_PAGE` for those it let go.
-    """
-
-    computed: int
-    tokens: Sequence[int]
-    pages: Mapping[str, Sequence[int]]
-
-    @property
-    def length(self) -> int:
-        """Tokens after the step."""
-        return self.computed + len(self.tokens)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +79,7 @@ class V4StepBatch:
 
 
 def step_batch(
-    requests: Sequence[V4Request],
+    requests: Sequence[GroupedRequest],
     ratios: Sequence[int],
     *,
     tokens: int | None = None,
@@ -167,11 +148,44 @@ def step_batch(
     )
 
 
+def engine_batch(
+    requests: Sequence[GroupedRequest], ratios: Sequence[int], *, requests_bound: int, chunk: int, longest: int
+) -> tuple[V4StepBatch, list[int]]:
+    """A step as an engine has it: requests in any order, sizes of the arrays that do not depend on them.
+
+    Args:
+        requests_bound: most requests of a step. chunk: most tokens of parts of prompts; 0 in steps of decodes alone.
+        longest: bound of the tokens of a request.
+
+    Returns:
+        The arrays, whose `logits_indices` [requests_bound] are in the order of the requests; and by request the index
+        of its first token.
+    """
+    order = sorted(range(len(requests)), key=lambda index: len(requests[index].tokens) > 1)
+    found = step_batch(
+        [requests[index] for index in order],
+        ratios,
+        tokens=requests_bound + chunk,
+        decodes=requests_bound,
+        prefills=requests_bound if chunk else 0,
+        longest=longest,
+        longest_chunk=chunk,
+    )
+    starts, last, prompts = [0] * len(requests), np.zeros(requests_bound, np.int32), 0
+    for place, index in enumerate(order):
+        decodes = len(requests[index].tokens) == 1
+        row = place if decodes else found.decodes + prompts
+        prompts += not decodes
+        starts[index] = int(found.query_start_loc[row])
+        last[index] = found.logits_indices[row]
+    return replace(found, logits_indices=last), starts
+
+
 def _starts(counts: Ints) -> Ints:
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int32)
 
 
-def _table(requests: Sequence[V4Request], rows: Ints, count: int, group: str, longest: int | None) -> Ints:
+def _table(requests: Sequence[GroupedRequest], rows: Ints, count: int, group: str, longest: int | None) -> Ints:
     size = PAGE_TOKENS[group]
     for index, request in enumerate(requests):
         needed, have = -(-request.length // size), len(request.pages[group])

@@ -8,7 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from specs.decoder.v4.batch import NO_PAGE, PAGE_TOKENS, V4Request, V4StepBatch, groups, step_batch
+from specs.decoder.groups import NO_PAGE, GroupedRequest
+from specs.decoder.v4.batch import PAGE_TOKENS, V4StepBatch, groups, step_batch
+from specs.decoder.v4.caches import cache_groups
 from tests.decoder.v4.frameworks import Array
 from tests.decoder.v4.models import checkpoint
 from tests.decoder.v4.reference import Prompts, transformers_run
@@ -27,9 +29,6 @@ LONGEST: Final = 192
 SIZES: Final = {"tokens": 42, "decodes": 2, "prefills": 2, "longest": LONGEST, "longest_chunk": 38}
 """What all steps are padded to, so that they are one program."""
 PAGES: Final = {group: len(PROMPTS) * -(-LONGEST // size) for group, size in PAGE_TOKENS.items()}
-WINDOWS: Final = {"window": 128, "c4_state": 8, "indexer_state": 8, "c128_state": 128}
-"""Tokens, the next one included, whose rows a group has to keep."""
-
 
 STEPS: Final = {False: len(PLAN), True: 3}
 """How many steps a model takes whose weights are dense, and one with quantised weights."""
@@ -51,10 +50,10 @@ def batches(*, lean: bool = False) -> list[V4StepBatch]:
         for request, count in step:
             start = computed[request]
             mine = {group: owned[group][request].tolist() for group in owned}
-            for group, window in WINDOWS.items():
-                gone = max(start - window + 1, 0) // PAGE_TOKENS[group]
-                mine[group][:gone] = [NO_PAGE] * gone
-            requests.append(V4Request(computed=start, tokens=PROMPTS[request][start : start + count], pages=mine))
+            for group in cache_groups(ratios, checkpoint().config.window):
+                gone = group.first_page(start)
+                mine[group.name][:gone] = [NO_PAGE] * gone
+            requests.append(GroupedRequest(computed=start, tokens=PROMPTS[request][start : start + count], pages=mine))
             computed[request] += count
         found.append(step_batch(requests, ratios, **sizes(number, lean=lean)))
     return found

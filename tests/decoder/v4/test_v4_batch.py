@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 
 from jax_impl.layers.v4.step import Batch
-from specs.decoder.v4.batch import PAGE_TOKENS, V4Request, groups, step_batch
+from specs.decoder.groups import GroupedRequest
+from specs.decoder.v4.batch import PAGE_TOKENS, groups, step_batch
 
 RATIOS = (0, 4, 128)
 
 
-def request(computed: int, count: int, first: int = 0) -> V4Request:
+def request(computed: int, count: int, first: int = 0) -> GroupedRequest:
     length = computed + count
     pages = {group: range(first, first - (-length // size)) for group, size in PAGE_TOKENS.items()}
-    return V4Request(computed=computed, tokens=range(count), pages=pages)
+    return GroupedRequest(computed=computed, tokens=range(count), pages=pages)
 
 
 def test_slots_follow_the_pages_of_every_group() -> None:
@@ -84,7 +85,7 @@ def test_layers_without_compression_need_one_group() -> None:
         ((request(4, 2),), {"prefills": 0}, "prefills: expected at least 1; got 0"),
     ],
 )
-def test_what_does_not_fit_is_named(requests: Sequence[V4Request], sizes: dict[str, int], message: str) -> None:
+def test_what_does_not_fit_is_named(requests: Sequence[GroupedRequest], sizes: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         step_batch(requests, RATIOS, **sizes)
 
@@ -92,4 +93,4 @@ def test_what_does_not_fit_is_named(requests: Sequence[V4Request], sizes: dict[s
 def test_too_few_pages_are_named() -> None:
     pages = {**request(64, 1).pages, "window": (0,)}
     with pytest.raises(ValueError, match=r"requests\[0\]\.pages\['window'\]: expected at least 2; got 1"):
-        step_batch((V4Request(computed=64, tokens=(1,), pages=pages),), RATIOS)
+        step_batch((GroupedRequest(computed=64, tokens=(1,), pages=pages),), RATIOS)

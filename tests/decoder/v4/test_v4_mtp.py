@@ -21,7 +21,8 @@ import torch_impl.layers.v4.block as torch_block
 import torch_impl.layers.v4.caches as torch_caches
 import torch_impl.layers.v4.mtp as torch_mtp
 import torch_impl.layers.v4.step as torch_step
-from specs.decoder.v4.batch import V4Request, V4StepBatch, step_batch
+from specs.decoder.groups import GroupedRequest
+from specs.decoder.v4.batch import V4StepBatch, step_batch
 from specs.decoder.v4.weights import model_weights, mtp_weights
 from tests.decoder.v4.frameworks import Array, jax_weights, torch_weights
 from tests.decoder.v4.models import FIELDS, checkpoint
@@ -78,7 +79,7 @@ def logits_of_transformers(dtype: torch.dtype) -> Array:
 
 
 def batch() -> V4StepBatch:
-    request = V4Request(computed=0, tokens=NEXT.tolist(), pages={"window": [1, 2]})
+    request = GroupedRequest(computed=0, tokens=NEXT.tolist(), pages={"window": [1, 2]})
     return step_batch([request], (0,))
 
 
