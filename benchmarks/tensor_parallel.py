@@ -30,9 +30,10 @@ from benchmarks.memory_plan import LLAMA
 from jax_impl.layers.decoder import DecoderWeights
 from jax_impl.layers.linear import Dense
 from jax_impl.layers.step import Batch, Options, Step, rotations
+from jax_impl.serving.buckets import Bucket, Buckets
 from jax_impl.serving.model import Model
 from jax_impl.serving.parallel import AXIS, everywhere
-from jax_impl.serving.programs import Bucket, Buckets, Programs
+from jax_impl.serving.programs import Programs
 from specs.decoder.batch import Request, step_batch
 from specs.decoder.config import DecoderConfig
 from specs.decoder.parallel import split_config
@@ -107,7 +108,7 @@ def case(model: Model, batch: int, context: int) -> Case:
     """The step of `batch` requests with `context` keys each."""
     table = -(-(context + 1) // PAGE)
     caches = model.caches(batch * table, PAGE)
-    programs = Programs(model, caches, Buckets(tokens=batch, requests=batch, pages=table))
+    programs = Programs(model, model.groups(PAGE), caches, Buckets(tokens=batch, requests=batch, pages=table))
     compiled = programs.lower(Bucket(tokens=batch, requests=batch, pages=table, general=False)).compile()
     requests = [
         Request(computed=context, tokens=(index,), pages=range(index * table, (index + 1) * table))

@@ -28,22 +28,22 @@ def open_folder(folder: Path) -> Checkpoint:
         FileNotFoundError: config.json or the tensors are missing. CheckpointError: tensors do not fit, or are quantised
             in a way that is not supported.
     """
-    settings = _json(folder / "config.json")
+    settings = read_json(folder / "config.json")
     config = DecoderConfig.from_hf(settings)
-    quantised = settings.get("quantization_config") or _json(folder / "quantize_config.json", required=False)
-    found = assemble(scheme_of(quantised), _tensors(folder))
+    quantised = settings.get("quantization_config") or read_json(folder / "quantize_config.json", required=False)
+    found = assemble(scheme_of(quantised), folder_tensors(folder))
     if config.tied:
         found.tensors.pop("lm_head.weight", None)  # some writers store it all the same
     tensors = _with_effect(config, found.tensors)
     check_tensors(config, tensors, found.problems)
-    generation = _json(folder / "generation_config.json", required=False)
-    tokenizer_settings = _json(folder / "tokenizer_config.json", required=False)
+    generation = read_json(folder / "generation_config.json", required=False)
+    tokenizer_settings = read_json(folder / "tokenizer_config.json", required=False)
     return Checkpoint(
         name=folder.resolve().name,
         config=config,
         tensors=tensors,
         tokenizer=from_folder(folder, {**settings, **generation}),
-        chat=_template(folder, tokenizer_settings),
+        chat=chat_template(folder, tokenizer_settings),
         quantisation=formats(tensors),
     )
 
@@ -59,16 +59,18 @@ def _with_effect(config: DecoderConfig, tensors: Tensors) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in tensors.items() if not idle(name, tensor)}
 
 
-def _json(path: Path, *, required: bool = True) -> dict[str, Any]:
+def read_json(path: Path, *, required: bool = True) -> dict[str, Any]:
+    """The settings in a file; none where it may be missing."""
     if not path.exists() and not required:
         return {}
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 
-def _tensors(folder: Path) -> dict[str, Array]:
+def folder_tensors(folder: Path) -> dict[str, Array]:
+    """The tensors of one file or many, memory-mapped."""
     index = folder / "model.safetensors.index.json"
-    names = sorted(set(_json(index)["weight_map"].values())) if index.exists() else ["model.safetensors"]
+    names = sorted(set(read_json(index)["weight_map"].values())) if index.exists() else ["model.safetensors"]
     found: dict[str, Array] = {}
     for name in names:
         path = folder / name
@@ -78,7 +80,8 @@ def _tensors(folder: Path) -> dict[str, Array]:
     return found
 
 
-def _template(folder: Path, settings: Mapping[str, Any]) -> ChatTemplate | None:
+def chat_template(folder: Path, settings: Mapping[str, Any]) -> ChatTemplate | None:
+    """The template in a file of its own or in tokenizer_config.json, if there is one."""
     path = folder / "chat_template.jinja"
     source = path.read_text(encoding="utf-8") if path.exists() else settings.get("chat_template")
     if source is None:

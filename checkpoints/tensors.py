@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,6 +59,27 @@ def open_tensors(path: Path) -> dict[str, Array]:
         first, end = entry["data_offsets"]
         found[name] = _view(path, start + first, end - first, np.dtype(TYPES[entry["dtype"]]), tuple(entry["shape"]))
     return found
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Array]) -> None:
+    """Writes a file that `open_tensors` reads.
+
+    Raises:
+        ValueError: a tensor whose type is not in `TYPES`.
+    """
+    names = {np.dtype(kind): name for name, kind in TYPES.items()}
+    header, start = dict[str, Any](), 0
+    for name, tensor in tensors.items():
+        if tensor.dtype not in names:
+            raise ValueError(f"{name}: expected one of the types {', '.join(TYPES)}; got {tensor.dtype.name}")
+        end = start + tensor.nbytes
+        header[name] = {"dtype": names[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
+        start = end
+    text = json.dumps(header).encode()
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(_LENGTH_BYTES, "little") + text)
+        for tensor in tensors.values():
+            file.write(np.ascontiguousarray(tensor).tobytes())
 
 
 def _view(path: Path, offset: int, count: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array:

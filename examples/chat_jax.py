@@ -26,11 +26,9 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from checkpoints.checkpoint import Checkpoint
-from jax_impl.serving.engine import Engine
 from jax_impl.serving.request import SamplingParams
 from jax_impl.serving.scheduler import Limits
-from jax_impl.serving.start import Sizes, prepare, warm
+from jax_impl.serving.start import Ready, Sizes, prepare, warm
 
 CONSOLE: Final = Console()
 LENGTH: Final = 1024
@@ -46,8 +44,9 @@ class Settings:
     max_tokens: int
 
 
-def answer(engine: Engine, checkpoint: Checkpoint, messages: list[dict[str, str]], settings: Settings) -> Iterator[str]:
+def answer(ready: Ready, messages: list[dict[str, str]], settings: Settings) -> Iterator[str]:
     """Pieces of the answer to the last message."""
+    engine, checkpoint = ready.engine, ready.checkpoint
     assert checkpoint.chat is not None
     # The checkpoint's own template puts the messages into the form that the model was trained on.
     prompt = checkpoint.tokenizer.encode(checkpoint.chat.render(messages))
@@ -93,7 +92,7 @@ def chat(
         for asked in questions:
             messages.append({"role": "user", "content": asked})
             pieces = []
-            for piece in answer(ready.engine, ready.checkpoint, messages, settings):
+            for piece in answer(ready, messages, settings):
                 pieces.append(piece)
                 CONSOLE.print(piece, end="", markup=False, highlight=False)
                 sys.stdout.flush()

@@ -124,9 +124,7 @@ class Model:
         return self._step(batch, bucket)
 
     def _step(self, batch: Batch, bucket: Bucket) -> Step:
-        return Step(
-            batch=batch, cos_sin=self.cos_sin, config=self.config, options=self.options, longest=bucket.longest
-        )
+        return Step(batch=batch, cos_sin=self.cos_sin, config=self.config, options=self.options, longest=bucket.longest)
 
     def caches(self, pages: int, page_size: int) -> tuple[KVCache, ...]:
         """Empty caches of every layer."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,15 +11,19 @@ from pathlib import Path
 import jax
 
 from checkpoints.checkpoint import Checkpoint
+from checkpoints.deepseek_v4 import V4Checkpoint
 from checkpoints.names import model_path
-from checkpoints.opening import open_checkpoint
+from checkpoints.opening import open_model
 from jax_impl.layers.step import Options
 from jax_impl.serving.engine import Engine, Settings
+from jax_impl.serving.family import ServedModel
 from jax_impl.serving.memory import memory_of, plan
 from jax_impl.serving.model import load
 from jax_impl.serving.parallel import first_devices, load_parallel
 from jax_impl.serving.program_cache import ProgramCache
 from jax_impl.serving.scheduler import Limits
+from jax_impl.serving.v4 import load_v4
+from specs.decoder.precision import DEVICE as V4_PRECISION
 from specs.decoder.precision import precision_of
 
 Told = Callable[[str], None]
@@ -47,7 +51,7 @@ class Ready:
     """An engine, the checkpoint that it serves, and the folder of its programs, if there is one."""
 
     engine: Engine
-    checkpoint: Checkpoint
+    checkpoint: Checkpoint | V4Checkpoint
     cache: ProgramCache | None = None
 
 
@@ -65,28 +69,40 @@ def prepare(model: str, sizes: Sizes, *, cache: Path | None = None, told: Told =
         kept.open()
     path = model_path(model)
     told(f"reading {path.name}")
-    checkpoint = open_checkpoint(path)
+    checkpoint = open_model(path)
     platform = jax.default_backend()
-    chosen = precision_of(platform)
-    options = Options(dtype=chosen.activations.numpy_dtype, invariant=sizes.invariant)
     devices = first_devices(sizes.devices)
-    place = partial(load_parallel, devices=devices) if devices else load
-    loaded = place(checkpoint, options, cache_dtype=chosen.caches.numpy_dtype, decode=chosen.decode)
+    loaded, weights = _placed(checkpoint, devices, platform, invariant=sizes.invariant)
     where = f"{len(devices)} x {platform}" if devices else platform
-    weights = chosen.describe(checkpoint.quantisation)
-    told(f"{checkpoint.name}: {loaded.config.layers} layers on {where}, weights {weights}")
-    limits = replace(sizes.limits, length=min(sizes.limits.length, loaded.config.max_positions))
+    told(f"{checkpoint.name}: {checkpoint.config.layers} layers on {where}, weights {weights}")
+    limits = replace(sizes.limits, length=min(sizes.limits.length, checkpoint.config.max_positions))
     planned = plan(loaded, limits, sizes.page_size, memory_of(jax.devices()[0], sizes.memory), sizes.pages)
     for line in planned.lines():
         told(line)
     settings = Settings(
-        pages=planned.pages,
+        pages=planned.first,
         page_size=sizes.page_size,
         limits=limits,
         prefix_cache=sizes.prefix_cache,
         layerwise=platform == "cpu" and not devices,
     )
     return Ready(engine=Engine(loaded, checkpoint.tokenizer, settings), checkpoint=checkpoint, cache=kept)
+
+
+def _placed(
+    checkpoint: Checkpoint | V4Checkpoint, devices: Sequence[jax.Device], platform: str, *, invariant: bool
+) -> tuple[ServedModel, str]:
+    """A checkpoint on the device or devices, and its weights for people."""
+    if isinstance(checkpoint, V4Checkpoint):
+        if devices:
+            raise ValueError(f"devices: expected 1 for DeepSeek-V4; got {len(devices)}")
+        options = Options(dtype=V4_PRECISION.activations.numpy_dtype, invariant=invariant)
+        return load_v4(checkpoint, options), V4_PRECISION.describe(checkpoint.quantisation)
+    chosen = precision_of(platform)
+    options = Options(dtype=chosen.activations.numpy_dtype, invariant=invariant)
+    place = partial(load_parallel, devices=devices) if devices else load
+    loaded = place(checkpoint, options, cache_dtype=chosen.caches.numpy_dtype, decode=chosen.decode)
+    return loaded, chosen.describe(checkpoint.quantisation)
 
 
 def warm(ready: Ready, *, greedy: bool = False, threads: int = 2, told: Told = print) -> None:

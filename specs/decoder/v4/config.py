@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from specs.decoder.config import RopeConfig
 
+MODEL_TYPE: Final = "deepseek_v4"
+"""In `config.json`."""
 HEAD_DIM: Final = 512
 """Columns of a query, and of a key, which is also the value."""
 ROPE_DIM: Final = 64
@@ -85,8 +87,8 @@ class V4Config:
         Raises:
             ValueError: the model type is another one, or a size is none that the cache layouts have.
         """
-        if config.get("model_type") != "deepseek_v4":
-            raise ValueError(f"model_type: expected 'deepseek_v4'; got {config.get('model_type')!r}")
+        if config.get("model_type") != MODEL_TYPE:
+            raise ValueError(f"model_type: expected {MODEL_TYPE!r}; got {config.get('model_type')!r}")
         layers = int(config["num_hidden_layers"])
         rope_dim = config.get("qk_rope_head_dim") or int(config["head_dim"] * config["partial_rotary_factor"])
         _expect("head_dim", config["head_dim"], HEAD_DIM)

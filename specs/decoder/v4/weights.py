@@ -48,6 +48,12 @@ PUBLISHED: Final[Mapping[str, BlockFormat]] = {
 """Formats of the quantised weights of V4-Flash; its other linears, the compressors' too, are bfloat16."""
 
 
+def tables(config: V4Config) -> list[Weights]:
+    """Weights outside the layers, of every layer, and of every block for multi-token prediction."""
+    layers = [layer_weights(config, layer) for layer in range(config.layers)]
+    return [model_weights(config), *layers, *(mtp_weights(config, index) for index in range(config.mtp))]
+
+
 def model_weights(config: V4Config) -> Weights:
     """Weights outside the layers."""
     table = (config.vocab, config.hidden)
@@ -156,7 +162,7 @@ def _experts(config: V4Config, prefix: str, *, hashed: bool) -> dict[str, Weight
     each = [f"{prefix}experts.{e}." for e in range(count)]
     w13 = tuple(Source(name=f"{one}{part}.weight", shape=(ffn, h)) for one in each for part in ("w1", "w3"))
     w2 = tuple(Source(name=f"{one}w2.weight", shape=(h, ffn)) for one in each)
-    table = Source(name=f"{prefix}gate.tid2eid", shape=(config.vocab, config.top_k))
+    table = Source(name=f"{prefix}gate.tid2eid", shape=(config.vocab, config.top_k), types=("int64", "int32"))
     choice = {
         "experts_of_token": Weight(shape=table.shape, sources=(table,)),
     }
