@@ -2827,13 +2827,13 @@ def save_partial_states(
         positions: position of every token in its request, int32 or int64 [T]
         state_cache: keys, then scores with their bias, of every token; pages may lie further apart than they are
             long; not changed: its new value is returned, and it may be donated or a reference (jax.new_ref), f32 or
-            bf16 [PAGES, ROWS, W * 2]
+            bf16 [STATE_PAGES, STATE_ROWS, W * 2]
         slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [T]
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
 
     Returns:
         state_cache: keys, then scores with their bias, of every token; pages may lie further apart than they are
-            long, f32 or bf16 [PAGES, ROWS, W * 2]
+            long, f32 or bf16 [STATE_PAGES, STATE_ROWS, W * 2]
 
     Raises:
         ArgumentError: the call does not fit the spec; nothing was run and nothing written.
@@ -2877,22 +2877,22 @@ def compress_norm_rope(
         rows[t] = y, with its last columns, as many as the table has, rotated by the angle of position pos - ratio + 1
 
     and zeros for any other token. Keys and scores are those that save_partial_states wrote: the token at position i
-    has its row i mod ROWS of page block_table[token_to_req[t], i / ROWS], keys in its first half, scores in its
-    second. With overlap each half is 2 D columns wide, of which the first D count for tokens of the window before,
-    the last D for tokens of this window. A token whose request or page does not exist counts as none; without any, c
-    is 0.
+    has its row i mod R of page block_table[token_to_req[t], i / R], R the rows of a page, keys in its first half,
+    scores in its second. With overlap each half is 2 D columns wide, of which the first D count for tokens of the
+    window before, the last D for tokens of this window. A token whose request or page does not exist counts as none;
+    without any, c is 0.
 
     Everything is float32 and rounded once, to bfloat16. Pairs are interleaved: e' = e cos - o sin, o' = e sin + o
     cos. A row whose position is outside the table is not rotated.
 
     Rows go to the cache by `quantize_and_insert_k` (D = 512) or `indexer_k_insert` (D = 128) with the same
-    slot_mapping, which `compressed_slot_mapping` makes.
+    slot_mapping, which `compressed_slot_mapping` makes; `compress_norm_rope_insert` does both.
 
     Source: DeepSeek-V4, KV compressor
 
     Args:
         state_cache: keys, then scores with their bias, of every token; pages may lie further apart than they are
-            long, f32 or bf16 [PAGES, ROWS, (D * (overlap + 1)) * 2]
+            long, f32 or bf16 [STATE_PAGES, STATE_ROWS, (D * (overlap + 1)) * 2]
         positions: position of every token in its request, int32 or int64 [T]
         token_to_req: request of every token; outside the block table: none, int32 [T]
         block_table: pages of every request in order; negative: none, int32 [B, NB]
@@ -2926,6 +2926,78 @@ def compress_norm_rope(
         ...     cos_sin, ratio=4, overlap=True)
 
         gives rows bf16 [17, 512].
+    """
+
+def compress_norm_rope_insert(
+    state_cache: _Array,
+    positions: _Array,
+    token_to_req: _Array,
+    block_table: _Array,
+    slot_mapping: _Array,
+    norm_weight: _Array,
+    cos_sin: _Array,
+    cache: _Array,
+    *,
+    ratio: int,
+    overlap: bool = False,
+    eps: float = 1e-06,
+    layout: Paged | Literal["v4", "indexer_fp8", "indexer_mxfp4"] = "v4",
+    block_size: int | None = None,
+    implementation: _Implementation | None = None,
+) -> jax.Array:
+    """Windows of tokens compressed to rows, normalised, rotated, quantised and written into their slots.
+
+        cache[slot_mapping[t]] = encode(row of t)      for every token t that ends a window and has a slot in the
+            cache
+
+    The row of t is that of `compress_norm_rope`, rounded to bfloat16, and encode is that of `quantize_and_insert_k`
+    (pages of keys, D = 512) and `indexer_k_insert` (pages of the indexer, D = 128): the same bytes as the two
+    operations give one after the other, without rows in memory between them. Slots that are negative or past the last
+    page are skipped; no other byte of the cache changes.
+
+    A row near a tie of its rounding to bfloat16 may be either neighbour, and so may the codes of its group.
+
+    Source: DeepSeek-V4, KV compressor; layouts as in FlashMLA
+
+    Args:
+        state_cache: keys, then scores with their bias, of every token; pages may lie further apart than they are
+            long, f32 or bf16 [STATE_PAGES, STATE_ROWS, (D * (overlap + 1)) * 2]
+        positions: position of every token in its request, int32 or int64 [T]
+        token_to_req: request of every token; outside the block table: none, int32 [T]
+        block_table: pages of every request in order; negative: none, int32 [B, NB]
+        slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [T]
+        norm_weight: factor of every column, bf16 or f32 [D]
+        cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
+        cache: pages of the layout; not changed: its new value is returned, and it may be donated or a reference
+            (jax.new_ref), uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
+        ratio: tokens of a window. Required.
+        overlap: compress every window together with the one before it. Default False.
+        eps: added to the mean square. Default 1e-06.
+        layout: what lies in a page. One of v4, indexer_fp8, indexer_mxfp4 or a Paged value. Default 'v4'.
+        block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a row].
+            Default None.
+        implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    Returns:
+        cache: pages of the layout, uint8 [PAGES, PAGE_BYTES] or [PAGES, ROWS, bytes of a row]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        cache: relative rounding error , absolute 1/2 (uint8); before it at most (D + 256 + 24) * 2**-24 of the sum of
+            the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands); inexact even
+            where all sums are exact.
+
+    Example:
+        With state_cache f32 [9, 4, 2048], positions int32 [17], token_to_req int32 [17], block_table int32 [1, 9],
+            slot_mapping int32 [17], norm_weight bf16 [512], cos_sin f32 [600, 64], cache uint8 [2, 5184]:
+
+        >>> cache = compress_norm_rope_insert(state_cache, positions, token_to_req, block_table, slot_mapping,
+        ...     norm_weight, cos_sin, cache, ratio=4, overlap=True, block_size=8)
+
+        gives cache uint8 [2, 5184].
     """
 
 def inv_rope_fp8_quant(

@@ -7,8 +7,9 @@
                         expressions know NAME_width and NAME_values, columns of a row under the attribute NAME,
                         and NAME_data and NAME_share, its bytes among the rows and at the end of the page;
                         NAME_codes, names of the formats of its fields, NAME_scales and NAME_scale, the number of
-                        its scales and their format, and NAME_unit, of how many columns (bytes of packed ones) its
-                        fields are multiples
+                        its scales and their format, NAME_unit, of how many columns (bytes of packed ones) its
+                        fields are multiples, and NAME_even, whether a row can be cut into the groups of
+                        every field
     program             sha256 of the tile IR of every case, without the author's names and line numbers
     content_hash        sha256 of the rest of this form, keys sorted, without white space
 

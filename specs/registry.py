@@ -16,6 +16,7 @@ from specs.cache.rope_kv_insert import ROPE_KV_INSERT
 from specs.cache.topk import GLOBAL_TOPK
 from specs.cache.write import QUANTIZE_AND_INSERT_K
 from specs.compressor.compress import COMPRESS_NORM_ROPE
+from specs.compressor.insert import COMPRESS_NORM_ROPE_INSERT
 from specs.compressor.save import SAVE_PARTIAL_STATES
 from specs.flash.varlen import FLASH_ATTN_VARLEN
 from specs.gemm.batched import BMM
@@ -110,6 +111,7 @@ OPS: dict[str, Op] = {
         RMS_NORM_QUANT,
         SAVE_PARTIAL_STATES,
         COMPRESS_NORM_ROPE,
+        COMPRESS_NORM_ROPE_INSERT,
         INV_ROPE_FP8_QUANT,
         TMA_ALIGNED_SCALES,
         MHC_POST,

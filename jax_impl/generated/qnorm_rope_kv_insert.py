@@ -42,8 +42,8 @@ def qnorm_rope_insert(
     # The last program of a token inserts its key, so that queries and keys take one launch.
     heads = pl.cdiv(H, BLOCK_H)
     # A tile of one row: `insert` works on tiles of rows.
-    index = jnp.arange(1, dtype=jnp.int32)
-    rows = token + index
+    number = jnp.arange(1, dtype=jnp.int32)
+    rows = token + number
     position = plgpu.load(positions_ref.at[rows])
     # Positions of padding are arbitrary and must not index the table.
     known = (position >= 0) & (position < POSITIONS)
@@ -63,8 +63,8 @@ def qnorm_rope_insert(
         inverse = div_rn(jnp.full((BLOCK_H,), 1.0, jnp.float32), jnp.sqrt(mean + 1e-06))[:, None]
         rotary = jnp.arange(64, dtype=jnp.int32)
         # The rotated columns are loaded again as a tile of their own: splitting pairs of all D columns moves every one.
-        index_1 = (rotary + (D - ROPE))[None, :]
-        q_1 = plgpu.load(q_ref.at[token, head[:, None], index_1], mask=jnp.broadcast_to(live, (BLOCK_H, 64)), other=0.0)
+        index = (rotary + (D - ROPE))[None, :]
+        q_1 = plgpu.load(q_ref.at[token, head[:, None], index], mask=jnp.broadcast_to(live, (BLOCK_H, 64)), other=0.0)
         turned = q_1.astype(jnp.float32)
         pair = jnp.arange(32, dtype=jnp.int32)
         there = (pair < ROPE // 2) & known
@@ -84,7 +84,7 @@ def qnorm_rope_insert(
         y = (
             jnp.concatenate([even_1[..., None], odd_1[..., None]], axis=-1).reshape(BLOCK_H, 64) * inverse
         ).astype(jnp.bfloat16)
-        plgpu.store(q_ref.at[token, head[:, None], index_1], y, mask=jnp.broadcast_to(live, (BLOCK_H, 64)))
+        plgpu.store(q_ref.at[token, head[:, None], index], y, mask=jnp.broadcast_to(live, (BLOCK_H, 64)))
     @pl.when(part == heads)  # specs/cache/qnorm.py:87
     def branch_1():
         # slot_mapping covers only the tokens that are not padding; TS may be less than T.
@@ -100,19 +100,20 @@ def qnorm_rope_insert(
         data = row * 576
         # Gathered layouts keep all scales of a page after the last row's data.
         scales = row * 8 + ROWS * 576
-        inside = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:106
-        number = jnp.arange(8, dtype=jnp.int32)
-        number_1 = number[:, None]
-        live_3 = number_1 < 7
-        index_2 = (number_1 * 64 + inside)[None, :, :]  # specs/cache/insert.py:122
-        mask = live_2[:, None]  # specs/cache/insert.py:116
+        number_1 = jnp.arange(8, dtype=jnp.int32)  # specs/cache/insert.py:92
+        exist = number_1 < 7
+        # Tiles are powers of two; the mask protects the bytes of the next field.
+        inside = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:103
+        live_3 = exist[:, None]
+        index_1 = (number_1[:, None] * 64 + inside)[None, :, :]  # specs/cache/insert.py:160
+        mask = live_2[:, None]  # specs/cache/insert.py:154
         rows_1 = mask[:, :, None]
         mask_1 = rows_1 & live_3[None, :, :]
-        # specs/cache/insert.py:123
-        kv = plgpu.load(kv_ref.at[rows[:, None, None], index_2], mask=jnp.broadcast_to(mask_1, (1, 8, 64)), other=0.0)
+        # specs/cache/insert.py:161
+        kv = plgpu.load(kv_ref.at[rows[:, None, None], index_1], mask=jnp.broadcast_to(mask_1, (1, 8, 64)), other=0.0)
         x_1 = kv.astype(jnp.float32)
         # The maximum of bit patterns, not of floats: it is NaN if any element is, on every target.
-        amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/cache/insert.py:152
+        amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x_1), jnp.int32), axis=2)  # specs/cache/insert.py:190
         bits = jnp.maximum(amax_bits, 0x38d1b717)  # float32 bits of 0.0001, specs/quant/scaling.py:56
         raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # 1/448
         bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:113
@@ -123,31 +124,30 @@ def qnorm_rope_insert(
         inverse_1 = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)
         broken = amax_bits >= 0x7f800000  # float32 bits of infinity
         y_1 = x_1 * jnp.where(broken, float("nan"), inverse_1).reshape(1, 8, 1)  # specs/quant/scaling.py:41
-        value_2 = y_1.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:157
-        start = data[:, None, None]  # specs/cache/insert.py:184
+        value_2 = y_1.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:194
+        start = data[:, None, None]  # specs/cache/insert.py:221
         store_view(
-            cache_ref, page[:, None][:, :, None], start, index_2, value_2, mask=jnp.broadcast_to(mask_1, (1, 8, 64))
+            cache_ref, page[:, None][:, :, None], start, index_1, value_2, mask=jnp.broadcast_to(mask_1, (1, 8, 64))
         )
         # Columns of scales past the field's groups belong to the next field.
-        mask_2 = mask & (number < 7)[None, :]  # specs/cache/insert.py:163
+        mask_2 = mask & exist[None, :]  # specs/cache/insert.py:200
         start_1 = scales[:, None]
-        index_3 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value_1), jnp.int32)
-        index_4 = index_3 & 0x7fffffff  # 2**31 - 1, 2**23 - 1
-        index_5 = jnp.where(index_4 < 0x600000, 0, (index_4 + 0x400000) >> 23)  # 2**22
+        index_2 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value_1), jnp.int32)
+        index_3 = index_2 & 0x7fffffff  # 2**31 - 1, 2**23 - 1
+        index_4 = jnp.where(index_3 < 0x600000, 0, (index_3 + 0x400000) >> 23)  # 2**22
         # 0x7f800000 is float32 bits of infinity
         store_view(
-            cache_ref, page[:, None], start_1, number[None, :],
+            cache_ref, page[:, None], start_1, number_1[None, :],
             jnp.where(
-                ((index_3 < 0) & (index_4 != 0)) | (index_4 > 0x7f800000), 255, jnp.where(index_5 > 254, 254, index_5)
+                ((index_2 < 0) & (index_3 != 0)) | (index_3 > 0x7f800000), 255, jnp.where(index_4 > 254, 254, index_4)
             ).astype(jnp.uint8),
             mask=mask_2
         )
-        number_2 = index[:, None]  # specs/cache/insert.py:106
-        index_6 = (number_2 * 64 + inside)[None, :, :]  # specs/cache/insert.py:122
-        index_7 = index_6 + 448
-        kv_1 = plgpu.load(kv_ref.at[rows[:, None, None], index_7], mask=jnp.broadcast_to(rows_1, (1, 1, 64)), other=0.0)
+        index_5 = (number[:, None] * 64 + inside)[None, :, :]  # specs/cache/insert.py:160
+        index_6 = index_5 + 448
+        kv_1 = plgpu.load(kv_ref.at[rows[:, None, None], index_6], mask=jnp.broadcast_to(rows_1, (1, 1, 64)), other=0.0)
         x_2 = kv_1.astype(jnp.float32)
-        column_1 = (index * 64)[:, None] + (jnp.arange(32, dtype=jnp.int32) * 2)[None, :]  # specs/cache/insert.py:132
+        column_1 = (number * 64)[:, None] + (jnp.arange(32, dtype=jnp.int32) * 2)[None, :]  # specs/cache/insert.py:170
         # A group may straddle the first rotated column; the others pass through unchanged.
         rotary_1 = (column_1 >= 0)[None, :, :] & (column_1 < 64)[None, :, :]
         # Masked lanes index the table too; keep them inside it.
@@ -231,15 +231,15 @@ def qnorm_rope_insert(
         turned_odd = jax.lax.bitcast_convert_type(
             jnp.where(total_11 == 0.0, 0, jnp.where(error_5 == 0.0, bits_3, odd_4)), jnp.float32
         ).astype(jnp.bfloat16).astype(jnp.float32)
-        even_3, odd_5 = split_pairs(x_2.reshape(1, 1, 32, 2))  # specs/cache/insert.py:143
+        even_3, odd_5 = split_pairs(x_2.reshape(1, 1, 32, 2))  # specs/cache/insert.py:181
         x_3 = jnp.concatenate(
             [jnp.where(rotary_1, turned_even, even_3)[..., None], jnp.where(rotary_1, turned_odd, odd_5)[..., None]],
             axis=-1
         ).reshape(1, 1, 64)
-        value_3 = x_3.astype(jnp.bfloat16)  # specs/cache/insert.py:81
-        start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:184
+        value_3 = x_3.astype(jnp.bfloat16)  # specs/cache/insert.py:135
+        start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:221
         store_view(
-            cache_ref, page[:, None][:, :, None], start_2, index_6, value_3, mask=jnp.broadcast_to(rows_1, (1, 1, 64))
+            cache_ref, page[:, None][:, :, None], start_2, index_5, value_3, mask=jnp.broadcast_to(rows_1, (1, 1, 64))
         )
-        value_4 = jnp.full((1, 1), 0, jnp.uint8)  # specs/cache/insert.py:194
-        store_view(cache_ref, page[:, None], (scales + 7)[:, None], index[None, :], value_4, mask=mask)
+        value_4 = jnp.full((1, 1), 0, jnp.uint8)  # specs/cache/insert.py:231
+        store_view(cache_ref, page[:, None], (scales + 7)[:, None], number[None, :], value_4, mask=mask)

@@ -44,19 +44,20 @@ def insert_rows(
     data = row * 576
     # Gathered layouts keep all scales of a page after the last row's data.
     scales = row * 8 + ROWS * 576
-    inside = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:106
-    number = jnp.arange(8, dtype=jnp.int32)
-    number_1 = number[:, None]
-    live_2 = number_1 < 7
-    index = (number_1 * 64 + inside)[None, :, :]  # specs/cache/insert.py:122
-    mask = live_1[:, None]  # specs/cache/insert.py:116
+    number = jnp.arange(8, dtype=jnp.int32)  # specs/cache/insert.py:92
+    exist = number < 7
+    # Tiles are powers of two; the mask protects the bytes of the next field.
+    inside = jnp.arange(64, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:103
+    live_2 = exist[:, None]
+    index = (number[:, None] * 64 + inside)[None, :, :]  # specs/cache/insert.py:160
+    mask = live_1[:, None]  # specs/cache/insert.py:154
     rows = mask[:, :, None]
     mask_1 = rows & live_2[None, :, :]
-    # specs/cache/insert.py:123
+    # specs/cache/insert.py:161
     k = plgpu.load(k_ref.at[token[:, None, None], index], mask=jnp.broadcast_to(mask_1, (BLOCK_T, 8, 64)), other=0.0)
     x = k.astype(jnp.float32)
     # The maximum of bit patterns, not of floats: it is NaN if any element is, on every target.
-    amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x), jnp.int32), axis=2)  # specs/cache/insert.py:152
+    amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x), jnp.int32), axis=2)  # specs/cache/insert.py:190
     bits = jnp.maximum(amax_bits, 0x38d1b717)  # float32 bits of 0.0001, specs/quant/scaling.py:56
     raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # 1/448
     bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:113
@@ -67,13 +68,13 @@ def insert_rows(
     inverse = jax.lax.bitcast_convert_type((exponent_2 + 127) << 23, jnp.float32)
     broken = amax_bits >= 0x7f800000  # float32 bits of infinity
     y = x * jnp.where(broken, float("nan"), inverse).reshape(BLOCK_T, 8, 1)  # specs/quant/scaling.py:41
-    value_1 = y.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:157
-    start = data[:, None, None]  # specs/cache/insert.py:184
+    value_1 = y.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:194
+    start = data[:, None, None]  # specs/cache/insert.py:221
     store_view(
         cache_ref, page[:, None][:, :, None], start, index, value_1, mask=jnp.broadcast_to(mask_1, (BLOCK_T, 8, 64))
     )
     # Columns of scales past the field's groups belong to the next field.
-    mask_2 = mask & (number < 7)[None, :]  # specs/cache/insert.py:163
+    mask_2 = mask & exist[None, :]  # specs/cache/insert.py:200
     start_1 = scales[:, None]
     index_1 = jax.lax.bitcast_convert_type(jnp.where(broken, float("nan"), value), jnp.int32)
     index_2 = index_1 & 0x7fffffff  # 2**31 - 1, 2**23 - 1
@@ -86,16 +87,15 @@ def insert_rows(
         ).astype(jnp.uint8),
         mask=mask_2
     )
-    index_4 = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:106
-    number_2 = index_4[:, None]
-    index_5 = (number_2 * 64 + inside)[None, :, :]  # specs/cache/insert.py:122
-    index_6 = index_5 + 448
-    k_1 = plgpu.load(k_ref.at[token[:, None, None], index_6], mask=jnp.broadcast_to(rows, (BLOCK_T, 1, 64)), other=0.0)
+    number_1 = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:92
+    index_4 = (number_1[:, None] * 64 + inside)[None, :, :]  # specs/cache/insert.py:160
+    index_5 = index_4 + 448
+    k_1 = plgpu.load(k_ref.at[token[:, None, None], index_5], mask=jnp.broadcast_to(rows, (BLOCK_T, 1, 64)), other=0.0)
     x_1 = k_1.astype(jnp.float32)
-    value_2 = x_1.astype(jnp.bfloat16)  # specs/cache/insert.py:81
-    start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:184
+    value_2 = x_1.astype(jnp.bfloat16)  # specs/cache/insert.py:135
+    start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:221
     store_view(
-        cache_ref, page[:, None][:, :, None], start_2, index_5, value_2, mask=jnp.broadcast_to(rows, (BLOCK_T, 1, 64))
+        cache_ref, page[:, None][:, :, None], start_2, index_4, value_2, mask=jnp.broadcast_to(rows, (BLOCK_T, 1, 64))
     )
-    value_3 = jnp.full((BLOCK_T, 1), 0, jnp.uint8)  # specs/cache/insert.py:194
-    store_view(cache_ref, page[:, None], (scales + 7)[:, None], index_4[None, :], value_3, mask=mask)
+    value_3 = jnp.full((BLOCK_T, 1), 0, jnp.uint8)  # specs/cache/insert.py:231
+    store_view(cache_ref, page[:, None], (scales + 7)[:, None], number_1[None, :], value_3, mask=mask)

@@ -23,7 +23,7 @@ from jax.experimental.pallas import triton as plgpu
 def save_partial_states(
     kv_ref, score_ref, ape_ref, positions_ref, slot_mapping_ref,
     state_cache_ref,
-    *, T, W, R, PAGES, ROWS,
+    *, T, W, R, STATE_PAGES, STATE_ROWS,
 ):
     BLOCK_T = 1
     BLOCK_W = 1024
@@ -35,9 +35,9 @@ def save_partial_states(
     # Clamped, because // and % of negatives differ between targets; masked below.
     safe = jnp.maximum(slot, 0)
     phase = jax.lax.rem(jnp.maximum(position, 0), jnp.full((BLOCK_T,), R, jnp.int32))
-    page = jax.lax.div(safe, jnp.full((BLOCK_T,), ROWS, jnp.int32))
-    row = jax.lax.rem(safe, jnp.full((BLOCK_T,), ROWS, jnp.int32))
-    live_1 = live & (slot >= 0) & (position >= 0) & (page < PAGES)
+    page = jax.lax.div(safe, jnp.full((BLOCK_T,), STATE_ROWS, jnp.int32))
+    row = jax.lax.rem(safe, jnp.full((BLOCK_T,), STATE_ROWS, jnp.int32))
+    live_1 = live & (slot >= 0) & (position >= 0) & (page < STATE_PAGES)
     mask = live_1[:, None]
     page_1 = page[:, None]
     row_1 = row[:, None]

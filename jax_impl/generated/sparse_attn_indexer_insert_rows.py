@@ -43,17 +43,17 @@ def insert_rows(
     row = jax.lax.rem(clamped, jnp.full((BLOCK_T,), ROWS, jnp.int32))
     data = row * 128
     # Gathered layouts keep all scales of a page after the last row's data.
-    inside = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:106
-    number = jnp.arange(1, dtype=jnp.int32)
-    number_1 = number[:, None]
-    index = (number_1 * 128 + inside)[None, :, :]  # specs/cache/insert.py:122
-    mask = live_1[:, None]  # specs/cache/insert.py:116
+    number = jnp.arange(1, dtype=jnp.int32)  # specs/cache/insert.py:92
+    # Tiles are powers of two; the mask protects the bytes of the next field.
+    inside = jnp.arange(128, dtype=jnp.int32)[None, :]  # specs/cache/insert.py:103
+    index = (number[:, None] * 128 + inside)[None, :, :]  # specs/cache/insert.py:160
+    mask = live_1[:, None]  # specs/cache/insert.py:154
     mask_1 = mask[:, :, None]
-    # specs/cache/insert.py:123
+    # specs/cache/insert.py:161
     k = plgpu.load(k_ref.at[token[:, None, None], index], mask=jnp.broadcast_to(mask_1, (BLOCK_T, 1, 128)), other=0.0)
     x = k.astype(jnp.float32)
     # The maximum of bit patterns, not of floats: it is NaN if any element is, on every target.
-    amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x), jnp.int32), axis=2)  # specs/cache/insert.py:152
+    amax_bits = jnp.max(jax.lax.bitcast_convert_type(jnp.abs(x), jnp.int32), axis=2)  # specs/cache/insert.py:190
     bits = jnp.maximum(amax_bits, 0x38d1b717)  # float32 bits of 0.0001, specs/quant/scaling.py:56
     raw = jax.lax.bitcast_convert_type(bits, jnp.float32) * 0.0022321429569274187  # 1/448
     bits_1 = jax.lax.bitcast_convert_type(raw, jnp.int32)  # specs/quant/scaling.py:113
@@ -66,10 +66,10 @@ def insert_rows(
     nan = amax_bits > 0x7f800000  # float32 bits of infinity
     inverse_1 = jnp.where(infinite, 0.0, inverse)
     y = x * jnp.where(nan, float("nan"), inverse_1).reshape(BLOCK_T, 1, 1)  # specs/quant/scaling.py:41
-    value_1 = y.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:157
-    start = data[:, None, None]  # specs/cache/insert.py:184
+    value_1 = y.astype(jnp.float8_e4m3fn)  # specs/cache/insert.py:194
+    start = data[:, None, None]  # specs/cache/insert.py:221
     store_view(
         cache_ref, page[:, None][:, :, None], start, index, value_1, mask=jnp.broadcast_to(mask_1, (BLOCK_T, 1, 128))
     )
-    start_1 = (row * 4 + ROWS * 128)[:, None]  # specs/cache/insert.py:164
+    start_1 = (row * 4 + ROWS * 128)[:, None]  # specs/cache/insert.py:201
     store_view(cache_ref, page[:, None], start_1, number[None, :], jnp.where(infinite | nan, raw, value), mask=mask)

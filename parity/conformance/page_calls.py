@@ -109,4 +109,4 @@ def layout_values(choices: tuple[object, ...]) -> Iterator[object]:
             yield replace(choice, name=f"odd_{choice.name}", fields=(*choice.fields[:-1], odd), values=None)
         if choice.gathered and field.format.scale is not None:  # the same codes, scales of half as many columns
             halved = replace(field, format=replace(field.format, block=(1, field.group // 2)))
-            yield replace(choice, name=f"halved_{choice.name}", fields=(halved, *choice.fields[1:]))
+            yield replace(choice, name=f"halved_{choice.name}", fields=(halved, *choice.fields[1:]), scale_bytes=0)

@@ -68,25 +68,6 @@ def destination_of(cache: ArrayHandle, layout: Paged, rows: int, pages: Tile, sl
     return Destination(cache, layout, page, live, data, scales)
 
 
-def insert(source: ArrayHandle, token: Tile, destination: Destination, rotation: Rotation | None = None) -> None:
-    """Writes rows `token` (i32 [n]) of `source` [tokens, width]."""
-    layout = destination.layout
-    for place in layout.places:
-        columns = _columns(place)
-        x = _load(source, token, destination, place, columns)
-        if rotation is not None and place.column + place.field.count > layout.width - 2 * rotation.pairs:
-            # Wider keys are rounded to bfloat16 before the rotation, as the model's bfloat16 path has them.
-            x = _rotated(x if source.element == BF16 else x.to(BF16).to(F32), x, destination, place, columns, rotation)
-        if place.field.format.scale is None:
-            _store(destination, place.byte, x.to(place.field.format.element), columns)
-        else:
-            _quantise(destination, place, x)
-    used = sum(place.field.scale_bytes for place in layout.places)
-    # The layout defines these bytes as 0; readers load scales in whole words.
-    if layout.share > used and layout.gathered:
-        _zero_padding(destination, used, layout.share - used)
-
-
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Columns of a field (or bytes of its codes) as tile [groups, columns of a group], both padded to powers of two.
@@ -98,14 +79,71 @@ class Columns:
     live: Tile | None
 
 
-def _columns(place: Place, per_byte: int = 1) -> Columns:
-    group = place.field.group // per_byte
-    groups = place.field.count // place.field.group
-    # Tiles are powers of two; the mask protects the bytes of the next field.
-    wide, high = _pow2(group), _pow2(groups)
-    inside, number = arange(wide)[None, :], arange(high)[:, None]
-    live = both(None if wide == group else inside < group, None if high == groups else number < groups)
-    return Columns(number * group + inside, live)
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Groups of a field's columns as tiles: `count` of them, of which the field has its own from `before` on."""
+
+    place: Place
+    count: int
+    before: int = 0
+
+    def numbers(self) -> tuple[Tile, Tile | None]:
+        """Their numbers in the field [count], and which of them exist; None: all."""
+        number, groups = arange(self.count), self.place.field.count // self.place.field.group
+        if self.before:
+            number = number - self.before
+        after = None if self.before + groups == self.count else number < groups
+        return number, both(number >= 0, after) if self.before else after
+
+    def columns(self, per_byte: int = 1) -> Columns:
+        """Columns of the field, or bytes of its codes."""
+        group = self.place.field.group // per_byte
+        number, exist = self.numbers()
+        # Tiles are powers of two; the mask protects the bytes of the next field.
+        inside = arange(_pow2(group))[None, :]
+        live = both(None if inside.shape[1] == group else inside < group, None if exist is None else exist[:, None])
+        return Columns(number[:, None] * group + inside, live)
+
+
+def insert(source: ArrayHandle, token: Tile, destination: Destination, rotation: Rotation | None = None) -> None:
+    """Writes rows `token` (i32 [n]) of `source` [tokens, width]."""
+    layout = destination.layout
+    for place in layout.places:
+        groups = Groups(place, _pow2(place.field.count // place.field.group))
+        columns = groups.columns()
+        x = _load(source, token, destination, place, columns)
+        if rotation is not None and place.column + place.field.count > layout.width - 2 * rotation.pairs:
+            # Wider keys are rounded to bfloat16 before the rotation, as the model's bfloat16 path has them.
+            x = _rotated(x if source.element == BF16 else x.to(BF16).to(F32), x, destination, place, columns, rotation)
+        _put(destination, groups, x)
+    _pad(destination)
+
+
+def insert_row(y: Tile, destination: Destination) -> None:
+    """Writes one row that is in registers: y, float32 [columns of an even layout, padded to a power of two]."""
+    for place in destination.layout.places:
+        group = place.field.group
+        groups = Groups(place, y.shape[0] // group, place.column // group)
+        _put(destination, groups, y.reshape(1, groups.count, group))
+    _pad(destination)
+
+
+def _put(destination: Destination, groups: Groups, x: Tile) -> None:
+    """Stores a field [n, groups, columns of a group]."""
+    form = groups.place.field.format
+    if form.scale is None:
+        _store(destination, groups.place.byte, x.to(form.element), groups.columns())
+    else:
+        _quantise(destination, groups, x)
+
+
+def _pad(destination: Destination) -> None:
+    """Zeros after the scales of rows, where the layout says so."""
+    layout = destination.layout
+    used = sum(place.field.scale_bytes for place in layout.places)
+    # The layout defines these bytes as 0; readers load scales in whole words.
+    if layout.share > used and layout.gathered:
+        _zero_padding(destination, used, layout.share - used)
 
 
 def _pow2(n: int) -> int:
@@ -144,23 +182,22 @@ def _rotated(
     return join_pairs(where(rotary, turned_even, even), where(rotary, turned_odd, odd))
 
 
-def _quantise(destination: Destination, place: Place, x: Tile) -> None:
+def _quantise(destination: Destination, groups: Groups, x: Tile) -> None:
     """Stores codes and scales of a field."""
-    form, field = place.field.format, place.field
+    place, form = groups.place, groups.place.field.format
     assert form.scale is not None
     # The maximum of bit patterns, not of floats: it is NaN if any element is, on every target.
     scale = scale_for(reduce_max(magnitude_bits(x), axis=2), form)
-    n, groups = x.shape[:2]
     # By the scale as stored (rounded to its format), so that decoding undoes exactly this division.
-    y = scale.divide(x, (n, groups, 1))
+    y = scale.divide(x, (*x.shape[:2], 1))
     if form.packing is None:
-        _store(destination, place.byte, y.to(form.element), _columns(place))
+        _store(destination, place.byte, y.to(form.element), groups.columns())
     else:
-        _store(destination, place.byte, pack_pairs(encode(y, form.element)), _columns(place, form.packing.per_word))
-    number = arange(groups)
-    mask = destination.live[:, None]
+        codes = pack_pairs(encode(y, form.element))
+        _store(destination, place.byte, codes, groups.columns(form.packing.per_word))
+    number, exist = groups.numbers()
     # Columns of scales past the field's groups belong to the next field.
-    mask = mask if groups == field.groups else mask & (number < field.groups)[None, :]
+    mask = both(destination.live[:, None], None if exist is None else exist[None, :])
     start = (destination.scales + place.scale_byte if place.scale_byte else destination.scales)[:, None]
     store_view(destination.cache, destination.page[:, None], start, number[None, :], scale.value.to(form.scale), mask)
 

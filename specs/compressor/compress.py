@@ -9,15 +9,15 @@ For every token t that ends a window, with pos = positions[t], (pos + 1) mod rat
     rows[t] = y, with its last columns, as many as the table has, rotated by the angle of position pos - ratio + 1
 
 and zeros for any other token. Keys and scores are those that save_partial_states wrote: the token at position i has its
-row i mod ROWS of page block_table[token_to_req[t], i / ROWS], keys in its first half, scores in its second. With
-overlap each half is 2 D columns wide, of which the first D count for tokens of the window before, the last D for
-tokens of this window. A token whose request or page does not exist counts as none; without any, c is 0.
+row i mod R of page block_table[token_to_req[t], i / R], R the rows of a page, keys in its first half, scores in its
+second. With overlap each half is 2 D columns wide, of which the first D count for tokens of the window before, the last
+D for tokens of this window. A token whose request or page does not exist counts as none; without any, c is 0.
 
 Everything is float32 and rounded once, to bfloat16. Pairs are interleaved: e' = e cos - o sin, o' = e sin + o cos. A
 row whose position is outside the table is not rotated.
 
 Rows go to the cache by `quantize_and_insert_k` (D = 512) or `indexer_k_insert` (D = 128) with the same slot_mapping,
-which `compressed_slot_mapping` makes.
+which `compressed_slot_mapping` makes; `compress_norm_rope_insert` does both.
 
 Source: DeepSeek-V4, KV compressor.
 """
@@ -25,6 +25,7 @@ Source: DeepSeek-V4, KV compressor.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import log2 as log2_of
 from typing import Any
 
@@ -35,7 +36,7 @@ from specs.cache.declared import NB, B, T, block_table, positions, token_to_req
 from specs.cache.declared import slot_mapping as slots
 from specs.cache.qnorm import LEAST_EPS, POSITIONS, ROPE, rope, rope_magnitude, table
 from specs.cache.rope import rotate
-from specs.compressor.save import PAGES, ROWS
+from specs.compressor.save import STATE_PAGES, STATE_ROWS
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Expr, Ref
 from specs.lang.declare.kernel import Access, Array, Attribute, Constraint, Kernel, Tunable
@@ -69,27 +70,49 @@ MOST = 2 * LONGEST  # tokens that a row is compressed from
 _WIDE: Expr = D * (Ref("overlap") + 1)  # columns of keys, and of scores
 EXTRA = 24
 """Rounded operations on a term besides the sums: exp2 and its argument, the quotient, the norm, the rotation."""
+ACCURACY = Accuracy(terms=D + MOST, extra=EXTRA, exact_for_exact_sums=False)
 
 
 def compress_norm_rope(p: Any) -> None:
     """One token."""
     token = program_id(0)
+    ends = window_of(p, token)
+    column, inside = columns_of(p)
+    when(ends.there, lambda: store(p.rows, (token, column), compressed(p, token, ends), inside))
+    # Most tokens: they leave after these two loads.
+    when(~ends.there, lambda: store(p.rows, (token, column), zeros(column.shape, BF16), inside))
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The window that a token ends: its slot, whether there are both, and positions of its last and first token."""
+
+    slot: Tile
+    there: Tile
+    last: Tile
+    first: Tile
+
+
+def window_of(p: Any, token: Tile) -> Window:
+    """The window that a token ends."""
     position, slot = load(p.positions, (token,)), load(p.slot_mapping, (token,))
     # Clamped, because // and % of negatives differ between targets.
     safe = maximum(position, 0)
     phase = safe % p.ratio
-    width = 1 << (p.D - 1).bit_length()
-    column = arange(width)
-    inside = None if width == p.D else column < p.D
+    return Window(slot, (position >= 0) & (slot >= 0) & (phase == p.ratio - 1), safe, safe - phase)
 
-    def compress() -> None:
-        y = rotated(p, normalised(p, pooled(p, token, safe, column, inside), column, inside), safe - phase)
-        store(p.rows, (token, column), y.to(BF16), inside)
 
-    when((position >= 0) & (slot >= 0) & (phase == p.ratio - 1), compress)
-    # Most tokens: they leave after these three loads.
-    none = (position < 0) | (slot < 0) | (phase < p.ratio - 1)
-    when(none, lambda: store(p.rows, (token, column), zeros((width,), BF16), inside))
+def columns_of(p: Any) -> tuple[Tile, Tile | None]:
+    """Columns of a row, padded to a power of two, and which of them it has; None: all."""
+    column = arange(1 << (p.D - 1).bit_length())
+    return column, None if column.shape[0] == p.D else column < p.D
+
+
+def compressed(p: Any, token: Tile, ends: Window) -> Tile:
+    """The row of the window that a token ends, bfloat16 [columns]."""
+    column, inside = columns_of(p)
+    c = pooled(p, token, ends.last, column, inside)
+    return rotated(p, normalised(p, c, column, inside), ends.first).to(BF16)
 
 
 def pooled(p: Any, token: Tile, position: Tile, column: Tile, inside: Tile | None) -> Tile:
@@ -105,11 +128,11 @@ def pooled(p: Any, token: Tile, position: Tile, column: Tile, inside: Tile | Non
         at = index.to(position.element) + first
         live = both(at >= 0, None if count % p.BLOCK_R == 0 else index < count)
         at = maximum(at, 0)
-        entry, row = at // p.ROWS.to(at.element), at % p.ROWS.to(at.element)
+        entry, row = at // p.STATE_ROWS.to(at.element), at % p.STATE_ROWS.to(at.element)
         live = live & (entry < pages)
         # Entries of pages that were evicted are arbitrary.
         page = load(p.block_table, (request, entry), live, other=-1)
-        live = live & (page >= 0) & (page < p.PAGES)
+        live = live & (page >= 0) & (page < p.STATE_PAGES)
         mask = live[:, None] if inside is None else live[:, None] & inside[None, :]
         start = column[None, :]
         if p.overlap:
@@ -202,13 +225,13 @@ def sample(case: Sample) -> dict[str, Any]:
     """Windows of every request, most of them whole; in random data some requests, pages and slots do not exist."""
     sizes, rng, ratio = case.sizes, case.rng, int(str(case.attributes["ratio"]))
     count, pages = sizes["T"], sizes["B"] * sizes["NB"]
-    at = rng.integers(0, max(sizes["NB"] * sizes["ROWS"], 1), count)
+    at = rng.integers(0, max(sizes["NB"] * sizes["STATE_ROWS"], 1), count)
     at = np.where(rng.random(count) < 3 / 4, at // ratio * ratio + ratio - 1, at)
     request, slot = rng.integers(0, max(sizes["B"], 1), count), rng.permutation(count)
-    pages_ = rng.permutation(max(pages, sizes["PAGES"]))[:pages] % max(sizes["PAGES"], 1)
+    pages_ = rng.permutation(max(pages, sizes["STATE_PAGES"]))[:pages] % max(sizes["STATE_PAGES"], 1)
     if case.kind == "random":
         at[4::9], slot[3::7], request[5::11] = -1, -1, sizes["B"]
-        pages_[1::9], pages_[2::13] = -1_000_000, sizes["PAGES"]
+        pages_[1::9], pages_[2::13] = -1_000_000, sizes["STATE_PAGES"]
     return {
         "positions": at,
         "slot_mapping": slot,
@@ -221,60 +244,63 @@ def sample(case: Sample) -> dict[str, Any]:
 # -- declarations ----------------------------------------------------------------------------------------
 
 
-def _case(
+def sized(
     name: str, t: int, d: int, ratio: int, overlap: bool, pages: tuple[int, int, int, int], **fields: Any
 ) -> Case:
-    """pages: of the state, tokens of each, requests, pages of each."""
-    sizes = {"T": t, "D": d, **dict(zip(("PAGES", "ROWS", "B", "NB"), pages, strict=True))}
+    """A case. pages: of the state, tokens of each, requests, pages of each."""
+    sizes = {"T": t, "D": d, **dict(zip(("STATE_PAGES", "STATE_ROWS", "B", "NB"), pages, strict=True))}
     sizes |= {"POSITIONS": fields.pop("table", 600), "ROPE": fields.pop("rope", 64)}
-    attributes = (("ratio", ratio), ("overlap", overlap))
+    sizes |= fields.pop("sizes", {})
+    attributes = (("ratio", ratio), ("overlap", overlap), *fields.pop("attributes", ()))
     return Case(name=name, sizes=tuple(sizes.items()), attributes=attributes, **fields)
 
 
 _INT64 = (("positions", INT64), ("slot_mapping", INT64), ("norm_weight", F32))
 _BF16 = (("state_cache", BF16), ("cos_sin", BF16))
 
-COMPRESS_NORM_ROPE: Op = single(
-    Kernel(
-        name="compress_norm_rope",
-        doc="Windows of tokens compressed to rows, normalised and rotated.",
-        axes=(T, D, PAGES, ROWS, B, NB, POSITIONS, ROPE),
-        arrays=(
-            Array(
-                name="state_cache",
-                doc="keys, then scores with their bias, of every token; pages may lie further apart than they are long",
-                shapes=((PAGES, ROWS, _WIDE * 2),),
-                formats=(F32, BF16),
-            ),
-            positions(),
-            token_to_req(),
-            block_table(),
-            slots(),
-            Array(name="norm_weight", doc="factor of every column", shapes=((D,),), formats=(BF16, F32)),
-            Array(name="cos_sin", doc="cosines, then sines", shapes=((POSITIONS, ROPE),), formats=(F32, BF16)),
-            Array(
-                name="rows",
-                doc="compressed rows; zeros for tokens that end no window",
-                shapes=((T, D),),
-                formats=(BF16,),
-                access=Access.OUT,
-            ),
+COMPRESS_ROWS = Kernel(
+    name="compress_norm_rope",
+    doc="Windows of tokens compressed to rows, normalised and rotated.",
+    axes=(T, D, STATE_PAGES, STATE_ROWS, B, NB, POSITIONS, ROPE),
+    arrays=(
+        Array(
+            name="state_cache",
+            doc="keys, then scores with their bias, of every token; pages may lie further apart than they are long",
+            shapes=((STATE_PAGES, STATE_ROWS, _WIDE * 2),),
+            formats=(F32, BF16),
         ),
-        attributes=(
-            Attribute(name="ratio", kind=int, required=True, minimum=1, maximum=LONGEST, doc="tokens of a window"),
-            Attribute(
-                name="overlap", kind=bool, default=False, doc="compress every window together with the one before it"
-            ),
-            Attribute(name="eps", kind=float, default=1e-6, minimum=LEAST_EPS, doc="added to the mean square"),
+        positions(),
+        token_to_req(),
+        block_table(),
+        slots(),
+        Array(name="norm_weight", doc="factor of every column", shapes=((D,),), formats=(BF16, F32)),
+        Array(name="cos_sin", doc="cosines, then sines", shapes=((POSITIONS, ROPE),), formats=(F32, BF16)),
+        Array(
+            name="rows",
+            doc="compressed rows; zeros for tokens that end no window",
+            shapes=((T, D),),
+            formats=(BF16,),
+            access=Access.OUT,
         ),
-        tunables=(
-            Tunable(name="BLOCK_R", values=(1, 2, 4, 8, 16, 32), doc="tokens of a window at a time"),
-            Tunable(name="num_warps", values=(1, 2, 4, 8, 16)),
-        ),
-        configs=everywhere("compress_norm_rope"),
-        grid=(T,),
-        body=compress_norm_rope,
     ),
+    attributes=(
+        Attribute(name="ratio", kind=int, required=True, minimum=1, maximum=LONGEST, doc="tokens of a window"),
+        Attribute(
+            name="overlap", kind=bool, default=False, doc="compress every window together with the one before it"
+        ),
+        Attribute(name="eps", kind=float, default=1e-6, minimum=LEAST_EPS, doc="added to the mean square"),
+    ),
+    tunables=(
+        Tunable(name="BLOCK_R", values=(1, 2, 4, 8, 16, 32), doc="tokens of a window at a time"),
+        Tunable(name="num_warps", values=(1, 2, 4, 8, 16)),
+    ),
+    configs=everywhere("compress_norm_rope"),
+    grid=(T,),
+    body=compress_norm_rope,
+)
+
+COMPRESS_NORM_ROPE: Op = single(
+    COMPRESS_ROWS,
     family="compressor",
     definition=definition_of(__doc__),
     source="DeepSeek-V4, KV compressor",
@@ -284,15 +310,15 @@ COMPRESS_NORM_ROPE: Op = single(
     ),
     sample=sample,
     oracle=oracle,
-    accuracy=(("rows", Accuracy(terms=D + MOST, extra=EXTRA, exact_for_exact_sums=False)),),
+    accuracy=(("rows", ACCURACY),),
     cases=(
-        _case("c4a", 17, 512, 4, True, (9, 4, 1, 9)),
-        _case("c4a-indexer-int64", 19, 128, 4, True, (9, 4, 3, 3), formats=_INT64),
-        _case("c128a", 5, 64, 128, False, (70, 8, 2, 33), rope=32),
-        _case("bf16-ragged", 7, 72, 4, True, (8, 16, 2, 3), formats=_BF16, rope=16),
-        _case("short-table", 6, 96, 6, False, (6, 4, 1, 6), table=9, rope=32),
-        _case("no-tokens", 0, 64, 4, True, (2, 4, 1, 2)),
-        _case("no-requests", 3, 64, 4, True, (0, 4, 0, 2)),
-        _case("large", 4096, 512, 4, True, (2048, 4, 2, 1024), table=65536, large=True, golden=True),
+        sized("c4a", 17, 512, 4, True, (9, 4, 1, 9)),
+        sized("c4a-indexer-int64", 19, 128, 4, True, (9, 4, 3, 3), formats=_INT64),
+        sized("c128a", 5, 64, 128, False, (70, 8, 2, 33), rope=32),
+        sized("bf16-ragged", 7, 72, 4, True, (8, 16, 2, 3), formats=_BF16, rope=16),
+        sized("short-table", 6, 96, 6, False, (6, 4, 1, 6), table=9, rope=32),
+        sized("no-tokens", 0, 64, 4, True, (2, 4, 1, 2)),
+        sized("no-requests", 3, 64, 4, True, (0, 4, 0, 2)),
+        sized("large", 4096, 512, 4, True, (2048, 4, 2, 1024), table=65536, large=True, golden=True),
     ),
 )

@@ -26,8 +26,8 @@ from specs.tuned import everywhere
 
 W = Axis(name="W", minimum=1, doc="columns of a token: of keys, and of scores")
 R = Axis(name="R", minimum=1, doc="tokens of a window")
-PAGES = Axis(name="PAGES", doc="pages of the state")
-ROWS = Axis(name="ROWS", minimum=1, doc="tokens of a page")
+STATE_PAGES = Axis(name="STATE_PAGES", doc="pages of the state")
+STATE_ROWS = Axis(name="STATE_ROWS", minimum=1, doc="tokens of a page")
 
 
 def save(p: Any) -> None:
@@ -38,8 +38,8 @@ def save(p: Any) -> None:
     slot, position = load(p.slot_mapping, (token,), live, other=-1), load(p.positions, (token,), live, other=-1)
     # Clamped, because // and % of negatives differ between targets; masked below.
     safe, phase = maximum(slot, 0), maximum(position, 0) % p.R.to(position.element)
-    page, row = safe // p.ROWS.to(slot.element), safe % p.ROWS.to(slot.element)
-    live = live & (slot >= 0) & (position >= 0) & (page < p.PAGES.to(slot.element))
+    page, row = safe // p.STATE_ROWS.to(slot.element), safe % p.STATE_ROWS.to(slot.element)
+    live = live & (slot >= 0) & (position >= 0) & (page < p.STATE_PAGES.to(slot.element))
     mask = both(live[:, None], None if p.even_w else (column < p.W)[None, :])
     place, page, row = (token[:, None], column[None, :]), page[:, None], row[:, None]
     kv = load(p.kv, place, mask)
@@ -62,7 +62,7 @@ def oracle(inputs: Mapping[str, Any]) -> dict[str, Reference]:
 def sample(case: Sample) -> dict[str, Any]:
     """Distinct slots and positions, some of them to be skipped."""
     sizes, rng = case.sizes, case.rng
-    total, count = sizes["PAGES"] * sizes["ROWS"], sizes["T"]
+    total, count = sizes["STATE_PAGES"] * sizes["STATE_ROWS"], sizes["T"]
     slots, where = rng.permutation(max(total, count))[:count].astype(np.int64), rng.integers(0, 1000, count)
     slots[3::7], where[5::11] = -1, -1
     return {"slot_mapping": slots, "positions": where}
@@ -73,7 +73,7 @@ def state_cache(access: Access, width: Axis = W) -> Array:
     return Array(
         name="state_cache",
         doc="keys, then scores with their bias, of every token; pages may lie further apart than they are long",
-        shapes=((PAGES, ROWS, width * 2),),
+        shapes=((STATE_PAGES, STATE_ROWS, width * 2),),
         formats=(F32, BF16),
         access=access,
     )
@@ -84,7 +84,7 @@ def _float32(name: str, doc: str, rows: Axis) -> Array:
 
 
 def _case(name: str, t: int, w: int, r: int, pages: int, rows: int, **fields: Any) -> Case:
-    sizes = (("T", t), ("W", w), ("R", r), ("PAGES", pages), ("ROWS", rows))
+    sizes = (("T", t), ("W", w), ("R", r), ("STATE_PAGES", pages), ("STATE_ROWS", rows))
     return Case(name=name, sizes=sizes, **fields)
 
 
@@ -95,7 +95,7 @@ SAVE_PARTIAL_STATES: Op = single(
     Kernel(
         name="save_partial_states",
         doc="Keys and scores of a step's tokens, into the state that windows are compressed from.",
-        axes=(T, W, R, PAGES, ROWS),
+        axes=(T, W, R, STATE_PAGES, STATE_ROWS),
         arrays=(
             _float32("kv", "keys", T),
             _float32("score", "scores", T),

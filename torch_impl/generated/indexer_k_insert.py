@@ -42,16 +42,16 @@ def insert_rows(
     row = clamped % ROWS
     data = row * 128
     # Gathered layouts keep all scales of a page after the last row's data.
-    inside = tl.arange(0, 128)[None, :]  # specs/cache/insert.py:106
-    number = tl.arange(0, 1)
-    number_1 = number[:, None]
-    index = (number_1 * 128 + inside)[None, :, :]  # specs/cache/insert.py:122
-    mask = live_1[:, None]  # specs/cache/insert.py:116
+    number = tl.arange(0, 1)  # specs/cache/insert.py:92
+    # Tiles are powers of two; the mask protects the bytes of the next field.
+    inside = tl.arange(0, 128)[None, :]  # specs/cache/insert.py:103
+    index = (number[:, None] * 128 + inside)[None, :, :]  # specs/cache/insert.py:160
+    mask = live_1[:, None]  # specs/cache/insert.py:154
     mask_1 = mask[:, :, None]
-    k = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index), mask=mask_1, other=0.0)  # specs/cache/insert.py:123
+    k = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index), mask=mask_1, other=0.0)  # specs/cache/insert.py:161
     x = k.to(tl.float32)
     # The maximum of bit patterns, not of floats: it is NaN if any element is, on every target.
-    amax_bits = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:152
+    amax_bits = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:190
     bits = tl.maximum(amax_bits, 0x38d1b717)  # float32 bits of 0.0001, specs/quant/scaling.py:56
     raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # 1/448
     bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:113
@@ -64,15 +64,15 @@ def insert_rows(
     nan = amax_bits > 0x7f800000  # float32 bits of infinity
     inverse_1 = tl.where(infinite, 0.0, inverse)
     y = x * tl.reshape(tl.where(nan, float("nan"), inverse_1), [BLOCK_T, 1, 1])  # specs/quant/scaling.py:41
-    value_1 = y.to(tl.float8e4nv)  # specs/cache/insert.py:157
-    start = data[:, None, None]  # specs/cache/insert.py:184
+    value_1 = y.to(tl.float8e4nv)  # specs/cache/insert.py:194
+    start = data[:, None, None]  # specs/cache/insert.py:221
     tl.store(
         (
             cache_ptr + page[:, None][:, :, None].to(tl.int64) * stride_cache0 + start
         ).to(tl.pointer_type(tl.float8e4nv)) + index,
         value_1, mask=mask_1
     )
-    start_1 = (row * 4 + ROWS * 128)[:, None]  # specs/cache/insert.py:164
+    start_1 = (row * 4 + ROWS * 128)[:, None]  # specs/cache/insert.py:201
     tl.store(
         (
             cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1

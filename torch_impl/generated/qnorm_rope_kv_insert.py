@@ -42,8 +42,8 @@ def qnorm_rope_insert(
     # The last program of a token inserts its key, so that queries and keys take one launch.
     heads = tl.cdiv(H, BLOCK_H)
     # A tile of one row: `insert` works on tiles of rows.
-    index = tl.arange(0, 1)
-    rows = token + index
+    number = tl.arange(0, 1)
+    rows = token + number
     position = tl.load(positions_ptr + rows)
     # Positions of padding are arbitrary and must not index the table.
     known = (position >= 0) & (position < POSITIONS)
@@ -60,8 +60,8 @@ def qnorm_rope_insert(
         inverse = tl.div_rn(1.0, tl.sqrt(mean + 1e-06))[:, None]
         rotary = tl.arange(0, 64)
         # The rotated columns are loaded again as a tile of their own: splitting pairs of all D columns moves every one.
-        index_1 = (rotary + (D - ROPE))[None, :]
-        q_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_1), mask=live, other=0.0)
+        index = (rotary + (D - ROPE))[None, :]
+        q_1 = tl.load(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index), mask=live, other=0.0)
         turned = q_1.to(tl.float32)
         pair = tl.arange(0, 32)
         there = (pair < ROPE // 2) & known
@@ -82,7 +82,7 @@ def qnorm_rope_insert(
             mask=live & (column < D - ROPE)[None, :]
         )
         y = (tl.reshape(tl.join(even_1, odd_1), [BLOCK_H, 64]) * inverse).to(tl.bfloat16)
-        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index_1), y, mask=live)
+        tl.store(q_ptr + (token * stride_q0 + head[:, None] * stride_q1 + index), y, mask=live)
     if part == heads:  # specs/cache/qnorm.py:87
         # slot_mapping covers only the tokens that are not padding; TS may be less than T.
         live_1 = (rows < TS) & known  # specs/cache/qnorm.py:81
@@ -97,19 +97,20 @@ def qnorm_rope_insert(
         data = row * 576
         # Gathered layouts keep all scales of a page after the last row's data.
         scales = row * 8 + ROWS * 576
-        inside = tl.arange(0, 64)[None, :]  # specs/cache/insert.py:106
-        number = tl.arange(0, 8)
-        number_1 = number[:, None]
-        live_3 = number_1 < 7
-        index_2 = (number_1 * 64 + inside)[None, :, :]  # specs/cache/insert.py:122
-        mask = live_2[:, None]  # specs/cache/insert.py:116
+        number_1 = tl.arange(0, 8)  # specs/cache/insert.py:92
+        exist = number_1 < 7
+        # Tiles are powers of two; the mask protects the bytes of the next field.
+        inside = tl.arange(0, 64)[None, :]  # specs/cache/insert.py:103
+        live_3 = exist[:, None]
+        index_1 = (number_1[:, None] * 64 + inside)[None, :, :]  # specs/cache/insert.py:160
+        mask = live_2[:, None]  # specs/cache/insert.py:154
         rows_1 = mask[:, :, None]
         mask_1 = rows_1 & live_3[None, :, :]
-        # specs/cache/insert.py:123
-        kv = tl.load(kv_ptr + (rows[:, None, None] * stride_kv0 + index_2), mask=mask_1, other=0.0)
+        # specs/cache/insert.py:161
+        kv = tl.load(kv_ptr + (rows[:, None, None] * stride_kv0 + index_1), mask=mask_1, other=0.0)
         x_1 = kv.to(tl.float32)
         # The maximum of bit patterns, not of floats: it is NaN if any element is, on every target.
-        amax_bits = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:152
+        amax_bits = tl.max(tl.abs(x_1).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:190
         bits = tl.maximum(amax_bits, 0x38d1b717)  # float32 bits of 0.0001, specs/quant/scaling.py:56
         raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # 1/448
         bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:113
@@ -120,34 +121,33 @@ def qnorm_rope_insert(
         inverse_1 = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)
         broken = amax_bits >= 0x7f800000  # float32 bits of infinity
         y_1 = x_1 * tl.reshape(tl.where(broken, float("nan"), inverse_1), [1, 8, 1])  # specs/quant/scaling.py:41
-        value_2 = y_1.to(tl.float8e4nv)  # specs/cache/insert.py:157
-        start = data[:, None, None]  # specs/cache/insert.py:184
+        value_2 = y_1.to(tl.float8e4nv)  # specs/cache/insert.py:194
+        start = data[:, None, None]  # specs/cache/insert.py:221
         tl.store(
             (
                 cache_ptr + page[:, None][:, :, None].to(tl.int64) * stride_cache0 + start
-            ).to(tl.pointer_type(tl.float8e4nv)) + index_2,
+            ).to(tl.pointer_type(tl.float8e4nv)) + index_1,
             value_2, mask=mask_1
         )
         # Columns of scales past the field's groups belong to the next field.
-        mask_2 = mask & (number < 7)[None, :]  # specs/cache/insert.py:163
+        mask_2 = mask & exist[None, :]  # specs/cache/insert.py:200
         start_1 = scales[:, None]
-        index_3 = tl.where(broken, float("nan"), value_1).to(tl.int32, bitcast=True)
-        index_4 = index_3 & 0x7fffffff  # 2**31 - 1, 2**23 - 1
-        index_5 = tl.where(index_4 < 0x600000, 0, (index_4 + 0x400000) >> 23)  # 2**22
+        index_2 = tl.where(broken, float("nan"), value_1).to(tl.int32, bitcast=True)
+        index_3 = index_2 & 0x7fffffff  # 2**31 - 1, 2**23 - 1
+        index_4 = tl.where(index_3 < 0x600000, 0, (index_3 + 0x400000) >> 23)  # 2**22
         # 0x7f800000 is float32 bits of infinity
         tl.store(
-            cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1 + number[None, :],
+            cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + start_1 + number_1[None, :],
             tl.where(
-                ((index_3 < 0) & (index_4 != 0)) | (index_4 > 0x7f800000), 255, tl.where(index_5 > 254, 254, index_5)
+                ((index_2 < 0) & (index_3 != 0)) | (index_3 > 0x7f800000), 255, tl.where(index_4 > 254, 254, index_4)
             ).to(tl.uint8),
             mask=mask_2
         )
-        number_2 = index[:, None]  # specs/cache/insert.py:106
-        index_6 = (number_2 * 64 + inside)[None, :, :]  # specs/cache/insert.py:122
-        index_7 = index_6 + 448
-        kv_1 = tl.load(kv_ptr + (rows[:, None, None] * stride_kv0 + index_7), mask=rows_1, other=0.0)
+        index_5 = (number[:, None] * 64 + inside)[None, :, :]  # specs/cache/insert.py:160
+        index_6 = index_5 + 448
+        kv_1 = tl.load(kv_ptr + (rows[:, None, None] * stride_kv0 + index_6), mask=rows_1, other=0.0)
         x_2 = kv_1.to(tl.float32)
-        column_1 = (index * 64)[:, None] + (tl.arange(0, 32) * 2)[None, :]  # specs/cache/insert.py:132
+        column_1 = (number * 64)[:, None] + (tl.arange(0, 32) * 2)[None, :]  # specs/cache/insert.py:170
         # A group may straddle the first rotated column; the others pass through unchanged.
         rotary_1 = (column_1 >= 0)[None, :, :] & (column_1 < 64)[None, :, :]
         # Masked lanes index the table too; keep them inside it.
@@ -229,20 +229,20 @@ def qnorm_rope_insert(
         turned_odd = tl.where(
             total_11 == 0.0, 0, tl.where(error_5 == 0.0, bits_3, odd_4)
         ).to(tl.float32, bitcast=True).to(tl.bfloat16).to(tl.float32)
-        even_3, odd_5 = tl.split(tl.reshape(x_2, [1, 1, 32, 2]))  # specs/cache/insert.py:143
+        even_3, odd_5 = tl.split(tl.reshape(x_2, [1, 1, 32, 2]))  # specs/cache/insert.py:181
         x_3 = tl.reshape(
             tl.join(tl.where(rotary_1, turned_even, even_3), tl.where(rotary_1, turned_odd, odd_5)), [1, 1, 64]
         )
-        value_3 = x_3.to(tl.bfloat16)  # specs/cache/insert.py:81
-        start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:184
+        value_3 = x_3.to(tl.bfloat16)  # specs/cache/insert.py:135
+        start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:221
         tl.store(
             (
                 cache_ptr + page[:, None][:, :, None].to(tl.int64) * stride_cache0 + start_2
-            ).to(tl.pointer_type(tl.bfloat16)) + index_6,
+            ).to(tl.pointer_type(tl.bfloat16)) + index_5,
             value_3, mask=rows_1
         )
-        value_4 = tl.full([1, 1], 0, tl.uint8)  # specs/cache/insert.py:194
+        value_4 = tl.full([1, 1], 0, tl.uint8)  # specs/cache/insert.py:231
         tl.store(
-            cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (scales + 7)[:, None] + index[None, :], value_4,
+            cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (scales + 7)[:, None] + number[None, :], value_4,
             mask=mask
         )

@@ -43,18 +43,19 @@ def insert_rows(
     data = row * 576
     # Gathered layouts keep all scales of a page after the last row's data.
     scales = row * 8 + ROWS * 576
-    inside = tl.arange(0, 64)[None, :]  # specs/cache/insert.py:106
-    number = tl.arange(0, 8)
-    number_1 = number[:, None]
-    live_2 = number_1 < 7
-    index = (number_1 * 64 + inside)[None, :, :]  # specs/cache/insert.py:122
-    mask = live_1[:, None]  # specs/cache/insert.py:116
+    number = tl.arange(0, 8)  # specs/cache/insert.py:92
+    exist = number < 7
+    # Tiles are powers of two; the mask protects the bytes of the next field.
+    inside = tl.arange(0, 64)[None, :]  # specs/cache/insert.py:103
+    live_2 = exist[:, None]
+    index = (number[:, None] * 64 + inside)[None, :, :]  # specs/cache/insert.py:160
+    mask = live_1[:, None]  # specs/cache/insert.py:154
     rows = mask[:, :, None]
     mask_1 = rows & live_2[None, :, :]
-    k = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index), mask=mask_1, other=0.0)  # specs/cache/insert.py:123
+    k = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index), mask=mask_1, other=0.0)  # specs/cache/insert.py:161
     x = k.to(tl.float32)
     # The maximum of bit patterns, not of floats: it is NaN if any element is, on every target.
-    amax_bits = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:152
+    amax_bits = tl.max(tl.abs(x).to(tl.int32, bitcast=True), axis=2)  # specs/cache/insert.py:190
     bits = tl.maximum(amax_bits, 0x38d1b717)  # float32 bits of 0.0001, specs/quant/scaling.py:56
     raw = bits.to(tl.float32, bitcast=True) * 0.0022321429569274187  # 1/448
     bits_1 = raw.to(tl.int32, bitcast=True)  # specs/quant/scaling.py:113
@@ -65,8 +66,8 @@ def insert_rows(
     inverse = ((exponent_2 + 127) << 23).to(tl.float32, bitcast=True)
     broken = amax_bits >= 0x7f800000  # float32 bits of infinity
     y = x * tl.reshape(tl.where(broken, float("nan"), inverse), [BLOCK_T, 8, 1])  # specs/quant/scaling.py:41
-    value_1 = y.to(tl.float8e4nv)  # specs/cache/insert.py:157
-    start = data[:, None, None]  # specs/cache/insert.py:184
+    value_1 = y.to(tl.float8e4nv)  # specs/cache/insert.py:194
+    start = data[:, None, None]  # specs/cache/insert.py:221
     tl.store(
         (
             cache_ptr + page[:, None][:, :, None].to(tl.int64) * stride_cache0 + start
@@ -74,7 +75,7 @@ def insert_rows(
         value_1, mask=mask_1
     )
     # Columns of scales past the field's groups belong to the next field.
-    mask_2 = mask & (number < 7)[None, :]  # specs/cache/insert.py:163
+    mask_2 = mask & exist[None, :]  # specs/cache/insert.py:200
     start_1 = scales[:, None]
     index_1 = tl.where(broken, float("nan"), value).to(tl.int32, bitcast=True)
     index_2 = index_1 & 0x7fffffff  # 2**31 - 1, 2**23 - 1
@@ -87,22 +88,21 @@ def insert_rows(
         ).to(tl.uint8),
         mask=mask_2
     )
-    index_4 = tl.arange(0, 1)  # specs/cache/insert.py:106
-    number_2 = index_4[:, None]
-    index_5 = (number_2 * 64 + inside)[None, :, :]  # specs/cache/insert.py:122
-    index_6 = index_5 + 448
-    k_1 = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index_6), mask=rows, other=0.0)
+    number_1 = tl.arange(0, 1)  # specs/cache/insert.py:92
+    index_4 = (number_1[:, None] * 64 + inside)[None, :, :]  # specs/cache/insert.py:160
+    index_5 = index_4 + 448
+    k_1 = tl.load(k_ptr + (token[:, None, None] * stride_k0 + index_5), mask=rows, other=0.0)
     x_1 = k_1.to(tl.float32)
-    value_2 = x_1.to(tl.bfloat16)  # specs/cache/insert.py:81
-    start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:184
+    value_2 = x_1.to(tl.bfloat16)  # specs/cache/insert.py:135
+    start_2 = (data + 448)[:, None, None]  # specs/cache/insert.py:221
     tl.store(
         (
             cache_ptr + page[:, None][:, :, None].to(tl.int64) * stride_cache0 + start_2
-        ).to(tl.pointer_type(tl.bfloat16)) + index_5,
+        ).to(tl.pointer_type(tl.bfloat16)) + index_4,
         value_2, mask=rows
     )
-    value_3 = tl.full([BLOCK_T, 1], 0, tl.uint8)  # specs/cache/insert.py:194
+    value_3 = tl.full([BLOCK_T, 1], 0, tl.uint8)  # specs/cache/insert.py:231
     tl.store(
-        cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (scales + 7)[:, None] + index_4[None, :], value_3,
+        cache_ptr + page[:, None].to(tl.int64) * stride_cache0 + (scales + 7)[:, None] + number_1[None, :], value_3,
         mask=mask
     )

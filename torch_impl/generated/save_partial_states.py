@@ -22,7 +22,7 @@ import triton.language as tl
 def save_partial_states(
     kv_ptr, score_ptr, ape_ptr, positions_ptr, slot_mapping_ptr,
     state_cache_ptr,
-    T, W, R, PAGES, ROWS,
+    T, W, R, STATE_PAGES, STATE_ROWS,
     stride_kv0,
     stride_score0,
     stride_ape0,
@@ -38,9 +38,9 @@ def save_partial_states(
     # Clamped, because // and % of negatives differ between targets; masked below.
     safe = tl.maximum(slot, 0)
     phase = tl.maximum(position, 0) % R
-    page = safe // ROWS
-    row = safe % ROWS
-    live_1 = live & (slot >= 0) & (position >= 0) & (page < PAGES)
+    page = safe // STATE_ROWS
+    row = safe % STATE_ROWS
+    live_1 = live & (slot >= 0) & (position >= 0) & (page < STATE_PAGES)
     mask = live_1[:, None]
     page_1 = page[:, None]
     row_1 = row[:, None]

@@ -71,7 +71,8 @@ def layout_facts(attributes: Mapping[str, object]) -> dict[str, object]:
     NAME_width, NAME_values: columns of a row, and those that are values. NAME_data, NAME_share: bytes of a row among
     the rows, and at the end of the page. NAME_codes: formats of its fields (`Paged.codes`). NAME_scales: scales of a
     row. NAME_scale: their format, None where there is none or more than one. NAME_unit: of how many columns the fields
-    are multiples; codes that share a byte count once per byte.
+    are multiples; codes that share a byte count once per byte. NAME_even: whether a row can be cut into the groups of
+    every field.
     """
     facts: dict[str, object] = {}
     for name, value in attributes.items():
@@ -81,7 +82,7 @@ def layout_facts(attributes: Mapping[str, object]) -> dict[str, object]:
             formats = {field.format.scale for field in value.fields}
             facts[f"{name}_scales"] = sum(field.groups for field in value.fields)
             facts[f"{name}_scale"] = formats.pop() if len(formats) == 1 else None
-            facts[f"{name}_unit"] = value.unit
+            facts |= {f"{name}_unit": value.unit, f"{name}_even": value.even}
     return facts
 
 

@@ -33,7 +33,7 @@ class Rows:
 Dim = Union[Rows, Expr, int]
 Shape = tuple[Dim, ...]
 
-LAYOUT_FACTS = ("width", "values", "data", "share", "codes", "scales", "scale", "unit")
+LAYOUT_FACTS = ("width", "values", "data", "share", "codes", "scales", "scale", "unit", "even")
 """Suffixes that expressions may use for a paged layout (`bind.layout_facts`)."""
 
 

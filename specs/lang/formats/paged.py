@@ -177,6 +177,11 @@ class Paged:
         return gcd(*(f.count * f.format.element.bits // max(8, f.format.element.bits) for f in self.fields))
 
     @property
+    def even(self) -> bool:
+        """Whether a row that is padded to a power of two can be cut into the groups of every field."""
+        return all(p.field.group & (p.field.group - 1) == 0 == p.column % p.field.group for p in self.places)
+
+    @property
     def gathered(self) -> bool:
         """Whether scales lie at the end of the page."""
         return self.scales is ScalePlace.END_OF_PAGE
