@@ -49,7 +49,8 @@ def attention(
     )
     cache, chosen = replace(cache, window=window), None
     if ratio:
-        pages, state = compress(step, ratio, weights, x, cache.compressed, cache.state)
+        group = "c4" if ratio == 4 else "c128"
+        pages, state = compress(step, group, ratio, weights, x, cache.compressed, cache.state)
         cache = replace(cache, compressed=pages, state=state)
     if ratio == 4:
         chosen, pages, state = choose(step, weights, x, latent, cache.indexer, cache.index_state)

@@ -11,16 +11,28 @@ import jax.numpy as jnp
 from jax_impl import ops
 from jax_impl.layers.linear import linear
 from jax_impl.layers.v4.step import Step
+from specs.cache.layouts import V4
 from specs.decoder.v4.batch import PAGE_TOKENS
 from specs.decoder.v4.config import INDEX_DIM
+from specs.indexer.layouts import INDEXER_FP8
+from specs.lang.formats.paged import Paged
 
 
-def compressed_rows(
-    step: Step, group: str, ratio: int, weights: Mapping[str, Any], x: jax.Array, state: jax.Array, *, name: str = ""
+def compress(
+    step: Step,
+    group: str,
+    ratio: int,
+    weights: Mapping[str, Any],
+    x: jax.Array,
+    pages: jax.Array,
+    state: jax.Array,
+    *,
+    layout: Paged = V4,
+    name: str = "",
 ) -> tuple[jax.Array, jax.Array]:
-    """Rows bfloat16 [T, D] of the entries that tokens complete, and the state with the keys and scores of the step.
+    """The pages with the entries that tokens complete, and the state with keys and scores of the step.
 
-    group: of the caches that the rows are for. name: prefix of the compressor's weights.
+    group: of the caches that the entries are for. name: prefix of the compressor's weights.
     """
     batch, meta, how = step.batch, step.metadata, step.options.implementation
     assert meta is not None
@@ -35,7 +47,7 @@ def compressed_rows(
         batch.state_slots[f"{group}_state"],
         implementation=how,
     )
-    rows = ops.compress_norm_rope(
+    pages = ops.compress_norm_rope_insert(
         state,
         batch.positions,
         meta.token_to_req,
@@ -43,27 +55,13 @@ def compressed_rows(
         meta.compressed_slots[group],
         weights[f"{name}compress_norm"],
         step.compress_cos_sin,
+        pages,
         ratio=ratio,
         overlap=ratio == 4,
         eps=step.config.eps,
-        implementation=how,
-    )
-    return rows, state
-
-
-def compress(
-    step: Step, ratio: int, weights: Mapping[str, Any], x: jax.Array, pages: jax.Array, state: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """The pages of compressed entries and the state, with the tokens of the step."""
-    group, meta = "c4" if ratio == 4 else "c128", step.metadata
-    assert meta is not None
-    rows, state = compressed_rows(step, group, ratio, weights, x, state)
-    pages = ops.quantize_and_insert_k(
-        rows,
-        pages,
-        meta.compressed_slots[group],
+        layout=layout,
         block_size=PAGE_TOKENS[group] // ratio,
-        implementation=step.options.implementation,
+        implementation=how,
     )
     return pages, state
 
@@ -77,7 +75,7 @@ def choose(
     """
     config, batch, meta, how = step.config, step.batch, step.metadata, step.options.implementation
     assert meta is not None
-    rows, state = compressed_rows(step, "indexer", 4, weights, x, state, name="index_")
+    pages, state = compress(step, "indexer", 4, weights, x, pages, state, layout=INDEXER_FP8, name="index_")
     q = linear(latent, weights["index_q_b"], options=step.options).reshape(x.shape[0], -1, INDEX_DIM)
     q, head_weights = ops.indexer_q_fp8(
         batch.positions,
@@ -101,8 +99,6 @@ def choose(
         batch.index_end if prefills else None,
         table[d:] if prefills else None,
         batch.index_starts if prefills else None,
-        rows,
-        meta.compressed_slots["indexer"],
         topk=config.index_topk,
         max_model_len=batch.longest_decode // 4,
         gathered_rows=prefills * (batch.longest_prefill // 4),

@@ -88,9 +88,9 @@ FAULTS: dict[str, tuple[str, int, Callable[[Given], Given]]] = {
     "decodes see every entry but the last": (
         "global_topk", FIRST_DECODES, lambda given: {"topk_indices": given["topk_indices"][:, :-1].contiguous()},
     ),
-    "the compressor has an eps of its own": ("compress_norm_rope", 0, lambda _: {"eps": 1e-6}),
+    "the compressor has an eps of its own": ("compress_norm_rope_insert", 0, lambda _: {"eps": 1e-6}),
     "entries are rotated as the window is": (
-        "compress_norm_rope", 0, lambda given: {"cos_sin": given["cos_sin"].flip(0)},
+        "compress_norm_rope_insert", 0, lambda given: {"cos_sin": given["cos_sin"].flip(0)},
     ),
 }  # fmt: skip
 """By name: the operation, the first step with it, and arguments of the operation in place of the right ones."""

@@ -45,7 +45,7 @@ def attention(step: Step, ratio: int, weights: Mapping[str, Any], x: torch.Tenso
     )
     chosen = None
     if cache.compressed is not None and cache.state is not None:
-        compress(step, ratio, weights, x, cache.compressed, cache.state)
+        compress(step, "c4" if ratio == 4 else "c128", ratio, weights, x, cache.compressed, cache.state)
     if cache.indexer is not None and cache.index_state is not None:
         chosen = choose(step, weights, x, latent, cache.indexer, cache.index_state)
     d, requests = step.batch.decodes, step.batch.seq_lens.shape[0]

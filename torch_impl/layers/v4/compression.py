@@ -7,26 +7,31 @@ from typing import Any
 
 import torch
 
+from specs.cache.layouts import V4
 from specs.decoder.v4.batch import PAGE_TOKENS
 from specs.decoder.v4.config import INDEX_DIM
+from specs.indexer.layouts import INDEXER_FP8
+from specs.lang.formats.paged import Paged
 from torch_impl import ops
 from torch_impl.layers.linear import linear
 from torch_impl.layers.v4.step import Step
 
 
-def compressed_rows(
+def compress(
     step: Step,
     group: str,
     ratio: int,
     weights: Mapping[str, Any],
     x: torch.Tensor,
+    pages: torch.Tensor,
     state: torch.Tensor,
     *,
+    layout: Paged = V4,
     name: str = "",
-) -> torch.Tensor:
-    """Rows bfloat16 [T, D] of the entries that tokens complete; the state gets the keys and scores of the step.
+) -> None:
+    """Writes the entries that tokens complete into their pages, and keys and scores of the step into the state.
 
-    group: of the caches that the rows are for. name: prefix of the compressor's weights.
+    group: of the caches that the entries are for. name: prefix of the compressor's weights.
     """
     batch, meta, how = step.batch, step.metadata, step.options.implementation
     assert meta is not None
@@ -41,7 +46,7 @@ def compressed_rows(
         batch.state_slots[f"{group}_state"],
         implementation=how,
     )
-    return ops.compress_norm_rope(
+    ops.compress_norm_rope_insert(
         state,
         batch.positions,
         meta.token_to_req,
@@ -49,26 +54,13 @@ def compressed_rows(
         meta.compressed_slots[group],
         weights[f"{name}compress_norm"],
         step.compress_cos_sin,
+        pages,
         ratio=ratio,
         overlap=ratio == 4,
         eps=step.config.eps,
-        implementation=how,
-    )
-
-
-def compress(
-    step: Step, ratio: int, weights: Mapping[str, Any], x: torch.Tensor, pages: torch.Tensor, state: torch.Tensor
-) -> None:
-    """Writes the tokens of the step into the pages of compressed entries, and into the state."""
-    group, meta = "c4" if ratio == 4 else "c128", step.metadata
-    assert meta is not None
-    rows = compressed_rows(step, group, ratio, weights, x, state)
-    ops.quantize_and_insert_k(
-        rows,
-        pages,
-        meta.compressed_slots[group],
+        layout=layout,
         block_size=PAGE_TOKENS[group] // ratio,
-        implementation=step.options.implementation,
+        implementation=how,
     )
 
 
@@ -86,7 +78,7 @@ def choose(
     """
     config, batch, meta, how = step.config, step.batch, step.metadata, step.options.implementation
     assert meta is not None
-    rows = compressed_rows(step, "indexer", 4, weights, x, state, name="index_")
+    compress(step, "indexer", 4, weights, x, pages, state, layout=INDEXER_FP8, name="index_")
     q = linear(latent, weights["index_q_b"], options=step.options).reshape(x.shape[0], -1, INDEX_DIM)
     q, head_weights = ops.indexer_q_fp8(
         batch.positions,
@@ -111,8 +103,6 @@ def choose(
         batch.index_end if prefills else None,
         table[d:] if prefills else None,
         batch.index_starts if prefills else None,
-        rows,
-        meta.compressed_slots["indexer"],
         topk=config.index_topk,
         max_model_len=batch.longest_decode // 4,
         gathered_rows=prefills * (batch.longest_prefill // 4),
