@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -39,13 +40,34 @@ class JaxOps(ModuleOps):
 
     def take(self, flat: Any, offsets: Any) -> Any:
         """Elements of a 1-D buffer; the program has made sure that offsets are in range."""
-        return _gathered(flat, offsets)
+        return _gathered(flat, offsets, _elements)
 
     def put(self, flat: Any, offsets: Any, values: Any, mask: Any | None) -> Any:
         """The buffer with values written; masked offsets are moved out of range and dropped."""
         if mask is not None:
             offsets = jnp.where(mask, offsets, flat.shape[0])
         return _like(_bytes(flat).at[offsets].set(_bytes(values), mode="drop"), flat)
+
+    def take_runs(self, flat: Any, starts: Any, count: int) -> Any:
+        """Elements from each start on, as windows: on a CPU half the time of as many elements."""
+        windows = jax.lax.GatherDimensionNumbers(
+            offset_dims=(starts.ndim,), collapsed_slice_dims=(), start_index_map=(0,)
+        )
+
+        def gather(held: Any, at: Any) -> Any:
+            return jax.lax.gather(held, at[..., None], windows, (count,), mode="promise_in_bounds")
+
+        return _gathered(flat, starts, gather)
+
+    def put_runs(self, flat: Any, starts: Any, values: Any, mask: Any | None) -> Any:
+        """The buffer with windows written, masked ones dropped: on a CPU a tenth of the time of as many elements."""
+        if mask is not None:
+            starts = jnp.where(mask, starts, flat.shape[0])
+        windows = jax.lax.ScatterDimensionNumbers(
+            update_window_dims=(starts.ndim,), inserted_window_dims=(), scatter_dims_to_operand_dims=(0,)
+        )
+        written = jax.lax.scatter(_bytes(flat), starts[..., None], _bytes(values), windows, mode="drop")
+        return _like(written, flat)
 
     def where(self, condition: Any, x: Any, y: Any) -> Any:
         """Selection with broadcasting."""
@@ -96,18 +118,22 @@ def _bytes(x: Any) -> Any:
 _BITS = {1: jnp.uint8, 2: jnp.uint16}
 
 
-def _gathered(flat: Any, offsets: Any) -> Any:
-    """Elements of a buffer, 8-bit floats and bfloat16 as bits.
+def _elements(flat: Any, offsets: Any) -> Any:
+    return flat.at[offsets].get(mode="promise_in_bounds")
+
+
+def _gathered(flat: Any, offsets: Any, gather: Callable[[Any, Any], Any]) -> Any:
+    """What `gather` finds in a buffer, 8-bit floats and bfloat16 as bits.
 
     XLA moves some 8-bit floats as wider ones, which have only one NaN. On CPUs it gathers from bfloat16 by way of
     float32, into which it converts the whole buffer: a cache of 15,360 pages, for a request of four.
     """
     if flat.dtype != jnp.bfloat16 and _bytes(flat) is flat:
-        return flat.at[offsets].get(mode="promise_in_bounds")
+        return gather(flat, offsets)
     # In a loop, XLA would copy the bits of the whole buffer before it begins, unless they seem to depend on offsets.
     held, offsets = jax.lax.optimization_barrier((flat, offsets))
     bits = jax.lax.bitcast_convert_type(held, _BITS[flat.dtype.itemsize])
-    return _like(bits.at[offsets].get(mode="promise_in_bounds"), flat)
+    return _like(gather(bits, offsets), flat)
 
 
 def _like(moved: Any, x: Any) -> Any:

@@ -177,6 +177,20 @@ class TorchOps:
             target[offsets[mask]] = values[mask]
         return flat
 
+    def take_runs(self, flat: torch.Tensor, starts: torch.Tensor, count: int) -> torch.Tensor:
+        """Elements from each start on."""
+        if flat.element_size() == 1 and flat.is_floating_point():
+            return flat.view(torch.uint8).unfold(0, count, 1)[starts].view(flat.dtype)
+        return flat.unfold(0, count, 1)[starts]
+
+    def put_runs(
+        self, flat: torch.Tensor, starts: Any, values: torch.Tensor, mask: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Writes runs in place."""
+        if mask is not None:
+            starts, values = starts[mask], values[mask]
+        return self.put(flat, starts[..., None] + self.arange(values.shape[-1]), values, None)
+
     def seen(self, conditions: torch.Tensor) -> bool:
         """Whether all are true, for tensors in host memory."""
         return conditions.device.type == "cpu" and bool(conditions.all())

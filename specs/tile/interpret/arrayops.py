@@ -65,6 +65,12 @@ class ArrayOps(Protocol):
     def put(self, flat: Any, offsets: Any, values: Any, mask: Any | None) -> Any:
         """The buffer with `values` at `offsets` where `mask` is true."""
 
+    def take_runs(self, flat: Any, starts: Any, count: int) -> Any:
+        """`count` elements from each start on, all in range: [*starts, count]."""
+
+    def put_runs(self, flat: Any, starts: Any, values: Any, mask: Any | None) -> Any:
+        """The buffer with values [*starts, n] from each start on where `mask`, of the shape of starts, is true."""
+
     def loop(self, lower: Any, upper: Any, body: LoopBody, carried: list[Any]) -> list[Any]:
         """carried = body(k, carried) for lower <= k < upper (0-d integers)."""
 
@@ -176,6 +182,16 @@ class ModuleOps:
         else:
             flat[offsets[mask]] = values[mask]
         return flat
+
+    def take_runs(self, flat: Any, starts: Any, count: int) -> Any:
+        """Elements from each start on."""
+        return self.take(flat, starts[..., None] + self.arange(count))
+
+    def put_runs(self, flat: Any, starts: Any, values: Any, mask: Any | None) -> Any:
+        """Writes runs in place."""
+        if mask is not None:
+            starts, values = starts[mask], values[mask]
+        return self.put(flat, starts[..., None] + self.arange(values.shape[-1]), values, None)
 
     def seen(self, conditions: Any) -> bool:
         """Whether all are true."""

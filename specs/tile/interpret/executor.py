@@ -16,6 +16,7 @@ from specs.tile.interpret.arrayops import ArrayOps
 from specs.tile.ir import Opcode, Operation, Program, Size, Value, walk
 
 _CHUNK_ELEMENTS = 1 << 23  # largest tile array of one chunk, in elements
+_SHORTEST_RUN = 8  # elements along the last dimension that are moved as one
 _UNARY = frozenset(
     {Opcode.NEG, Opcode.ABS, Opcode.NOT, Opcode.EXP2, Opcode.LOG2, Opcode.SQRT, Opcode.FLOOR, Opcode.ROUND}
 )
@@ -67,6 +68,24 @@ def _in_chunks(run: Run, ops: ArrayOps, state: dict[str, Any], written: list[str
     state.update(zip(written, out, strict=True))
 
 
+def runs(program: Program) -> frozenset[int]:
+    """Identities of the values that count up by one along their last dimension and do not vary along others."""
+    found: set[int] = set()
+    for op in walk(program.ops):
+        if op.code is Opcode.ARANGE:
+            found.add(id(op.result))
+        elif op.code is Opcode.EXPAND:
+            (x,) = op.operands
+            if id(x) in found and op.result.type.shape[-1:] == x.type.shape[-1:]:
+                found.add(id(op.result))
+        elif op.code is Opcode.ADD:
+            counting = [x for x in op.operands if id(x) in found]
+            scalar = [x for x in op.operands if not x.type.shape]
+            if len(counting) == len(scalar) == 1:
+                found.add(id(op.result))
+    return frozenset(found)
+
+
 class Run:
     """One execution: the program's environment for one chunk of grid points at a time."""
 
@@ -79,6 +98,7 @@ class Run:
         grid: Sequence[int],
     ) -> None:
         self.program, self.ops, self.buffers, self.sizes, self.grid = program, ops, buffers, sizes, grid
+        self.runs = runs(program)
         self.env: dict[int, Any] = {}
         self.memory: dict[str, Any] = {}
         self.points: Any = None
@@ -168,24 +188,53 @@ class Run:
         product = self.ops.matmul(a, b)
         return acc[0] + product if acc else product
 
-    def offsets(self, name: str, indices: Sequence[Value], rank: int) -> Any:
+    def offsets(self, name: str, indices: Sequence[Value], rank: int, *, starts: bool = False) -> Any:
+        """Offsets of a tile's elements; starts: of the first element along its last dimension."""
         buffer = self.buffers[name]
         total: Any = None
-        for index, stride in zip(indices, buffer.strides, strict=True):
+        for number, (index, stride) in enumerate(zip(indices, buffer.strides, strict=True), 1):
             part = self.of(index, rank)
+            part = part[..., :1] if starts and number == len(indices) else part
             if self.program.wide:
                 part = self.ops.cast(part, INT64)
             part = part if stride == 1 else part * stride
             total = part if total is None else total + part
         return total
 
+    def run(self, op: Operation, shape: tuple[int, ...]) -> int:
+        """Length of the runs of neighbours that a load or store moves, each masked as a whole if at all; 0 for none."""
+        name, count = str(op.attrs["array"]), self.program.array(str(op.attrs["array"])).rank
+        length = shape[-1] if shape else 0
+        size = self.memory[name].shape[0]  # of a traced program it may be no number
+        if length < _SHORTEST_RUN or self.buffers[name].strides[-1:] != (1,):
+            return 0
+        if not isinstance(size, int) or length > size:
+            return 0
+        *others, last = op.operands[:count]
+        if op.attrs["masked"]:
+            others.append(op.operands[count + (op.code is Opcode.STORE)])
+        uniform = all(value.type.shape[-1:] in ((), (1,)) for value in others)
+        return length if uniform and id(last) in self.runs and last.type.shape[-1] == length else 0
+
     def load(self, op: Operation) -> Any:
         name, rank = str(op.attrs["array"]), len(op.result.type.shape)
         count = self.program.array(name).rank
-        offsets = self.offsets(name, op.operands[:count], rank)
         masked, empty = bool(op.attrs["masked"]), not self.memory[name].shape[0]
+        run = self.run(op, op.result.type.shape)
+        if run:
+            offsets = self.offsets(name, op.operands[:count], rank, starts=True)
+
+            def take(at: Any) -> Any:
+                return self.ops.take_runs(self.memory[name], at[..., 0], run)
+
+        else:
+            offsets = self.offsets(name, op.operands[:count], rank)
+
+            def take(at: Any) -> Any:
+                return self.ops.take(self.memory[name], at)
+
         if not masked and self.inside is None and not empty:
-            return self.ops.take(self.memory[name], offsets)
+            return take(offsets)
         mask, other = (self.of(value, rank) for value in op.operands[count:]) if masked else (None, None)
         if empty:  # the mask is false throughout, or no grid point gets here
             nothing = other if masked else self.ops.const(0, op.result.type.element)
@@ -195,7 +244,7 @@ class Run:
             inside = self.ops.reshape(self.inside, (self.inside.shape[0], *([1] * rank)))
             live = inside if mask is None else mask & inside
         nowhere = self.ops.const(0, INT64 if self.program.wide else INT32)
-        loaded = self.ops.take(self.memory[name], self.ops.where(live, offsets, nowhere))
+        loaded = take(self.ops.where(live, offsets, nowhere))
         return self.ops.where(mask, loaded, other) if masked else loaded
 
     def store(self, op: Operation) -> None:
@@ -204,7 +253,10 @@ class Run:
         if not self.memory[name].shape[0]:
             return
         count, points = self.program.array(name).rank, self.points.shape[0]
-        offsets = self.ops.broadcast(self.offsets(name, op.operands[:count], len(shape)), (points, *shape))
+        run = self.run(op, shape)
+        each = (*shape[:-1], 1) if run else shape
+        offsets = self.offsets(name, op.operands[:count], len(shape), starts=bool(run))
+        offsets = self.ops.broadcast(offsets, (points, *each))
         value = self.ops.broadcast(self.of(op.operands[count], len(shape)), (points, *shape))
         mask = self.of(op.operands[count + 1], len(shape)) if op.attrs["masked"] else None
         for active in (self.active, self.inside):
@@ -212,7 +264,11 @@ class Run:
                 live = self.ops.reshape(active, (active.shape[0], *([1] * len(shape))))
                 mask = live if mask is None else mask & live
         if mask is not None:
-            mask = self.ops.broadcast(mask, (points, *shape))
+            mask = self.ops.broadcast(mask, (points, *each))
+        if run:
+            mask = None if mask is None else mask[..., 0]
+            self.memory[name] = self.ops.put_runs(self.memory[name], offsets[..., 0], value, mask)
+            return
         self.memory[name] = self.ops.put(self.memory[name], offsets, value, mask)
 
     def branch(self, op: Operation) -> None:
