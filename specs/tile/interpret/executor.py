@@ -201,7 +201,7 @@ class Run:
             total = part if total is None else total + part
         return total
 
-    def run(self, op: Operation, shape: tuple[int, ...]) -> int:
+    def run_length(self, op: Operation, shape: tuple[int, ...]) -> int:
         """Length of the runs of neighbours that a load or store moves, each masked as a whole if at all; 0 for none."""
         name, count = str(op.attrs["array"]), self.program.array(str(op.attrs["array"])).rank
         length = shape[-1] if shape else 0
@@ -220,7 +220,7 @@ class Run:
         name, rank = str(op.attrs["array"]), len(op.result.type.shape)
         count = self.program.array(name).rank
         masked, empty = bool(op.attrs["masked"]), not self.memory[name].shape[0]
-        run = self.run(op, op.result.type.shape)
+        run = self.run_length(op, op.result.type.shape)
         if run:
             offsets = self.offsets(name, op.operands[:count], rank, starts=True)
 
@@ -253,7 +253,7 @@ class Run:
         if not self.memory[name].shape[0]:
             return
         count, points = self.program.array(name).rank, self.points.shape[0]
-        run = self.run(op, shape)
+        run = self.run_length(op, shape)
         each = (*shape[:-1], 1) if run else shape
         offsets = self.offsets(name, op.operands[:count], len(shape), starts=bool(run))
         offsets = self.ops.broadcast(offsets, (points, *each))
