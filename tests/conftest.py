@@ -11,11 +11,15 @@ warnings, timeouts  [tool.pytest.ini_options] in pyproject.toml
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,6 +78,23 @@ def _no_network() -> Iterator[None]:
         patch.setattr(socket.socket, "connect", local_connect)
         patch.setattr(socket, "getaddrinfo", local_getaddrinfo)
         yield
+
+
+MAPPINGS, EVERY = 16000, 64
+"""Mappings of memory of a process from which on it forgets what it has compiled; and after how many tests it looks.
+
+Every program of XLA's has some. Linux gives a process 65530, and where they are used up the next compile ends it.
+"""
+_ended = count(1)
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    maps = Path("/proc/self/maps")
+    if next(_ended) % EVERY or "jax" not in sys.modules or not maps.exists():
+        return
+    if maps.read_bytes().count(b"\n") > MAPPINGS:
+        sys.modules["jax"].clear_caches()
+        gc.collect()
 
 
 @pytest.fixture
