@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
@@ -29,13 +29,13 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from benchmarks.memory_plan import LLAMA
 from jax_impl.layers.decoder import DecoderWeights
 from jax_impl.layers.linear import Dense
-from jax_impl.layers.step import Batch, Options, Step, rotations
+from jax_impl.layers.step import Options, rotations
 from jax_impl.serving.buckets import Bucket, Buckets
-from jax_impl.serving.model import Model
+from jax_impl.serving.model import GROUP, Model
 from jax_impl.serving.parallel import AXIS, everywhere
 from jax_impl.serving.programs import Programs
-from specs.decoder.batch import Request, step_batch
 from specs.decoder.config import DecoderConfig
+from specs.decoder.groups import GroupedRequest
 from specs.decoder.parallel import split_config
 from specs.decoder.weights import Weight, layer_weights, model_weights
 
@@ -106,17 +106,17 @@ def _weights(table: Mapping[str, Weight], seed: tuple[int, int], mesh: Mesh | No
 
 def case(model: Model, batch: int, context: int) -> Case:
     """The step of `batch` requests with `context` keys each."""
-    table = -(-(context + 1) // PAGE)
-    caches = model.caches(batch * table, PAGE)
-    programs = Programs(model, model.groups(PAGE), caches, Buckets(tokens=batch, requests=batch, pages=table))
-    compiled = programs.lower(Bucket(tokens=batch, requests=batch, pages=table, general=False)).compile()
+    groups = model.groups(PAGE)
+    table = groups[0].pages(context + 1)
+    caches = model.pools(groups, {GROUP: batch * table})
+    bucket = Bucket(tokens=batch, requests=batch, pages=table, general=False)
+    programs = Programs(model, groups, caches, Buckets(tokens=batch, requests=batch, pages=table))
+    compiled = programs.lower(bucket).compile()
     requests = [
-        Request(computed=context, tokens=(index,), pages=range(index * table, (index + 1) * table))
+        GroupedRequest(computed=context, tokens=(index,), pages={GROUP: range(index * table, (index + 1) * table)})
         for index in range(batch)
     ]
-    arrays = step_batch(requests, page_size=PAGE)
-    given = Batch(**{name: getattr(arrays, name) for name in Batch.__dataclass_fields__})
-    step = Step(batch=given, cos_sin=model.cos_sin, config=model.config, options=model.options)
+    step, _ = model.step(requests, groups, bucket)
     text = compiled.as_text()
     devices = model.config.devices
     keys = sum(x.nbytes for x in jax.tree.leaves(caches)) // devices
@@ -137,13 +137,16 @@ def case(model: Model, batch: int, context: int) -> Case:
 
 def copy_speed() -> float:
     """Bytes per second of a copy on the first device, read and written."""
-    x = jnp.zeros(1 << 28, jnp.int32)
+    # Beyond every cache of a GPU; on a CPU this is a try of the program, and memory is short.
+    x = jnp.zeros(1 << (20 if jax.default_backend() == "cpu" else 28), jnp.int32)
     copy = jax.jit(lambda x: x + 1)
     jax.block_until_ready(copy(x))
     times = []
     for _ in range(7):
-        start = time.perf_counter()
-        jax.block_until_ready([copy(x) for _ in range(10)])
+        start, y = time.perf_counter(), x
+        for _ in range(10):
+            y = copy(y)
+        jax.block_until_ready(y)
         times.append((time.perf_counter() - start) / 10)
     return 2 * x.nbytes / median(times)
 
@@ -176,7 +179,7 @@ def report(cases: list[Case], times: Mapping[tuple[int, int], list[tuple[float, 
     return lines
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--devices", default="1,2", help="numbers of devices, separated by commas")
@@ -185,7 +188,7 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=4096, help="hidden size, for a try on a small machine")
     parser.add_argument("--context", type=int, default=1023, help="keys of every request before the step")
     parser.add_argument("--rounds", type=int, default=7)
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     shapes = {"num_hidden_layers": given.layers, "hidden_size": given.hidden, "max_position_embeddings": 8192}
     if given.hidden != LLAMA["hidden_size"]:
         shapes |= {"intermediate_size": 2 * given.hidden, "vocab_size": 256, "head_dim": 64}

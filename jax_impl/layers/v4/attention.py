@@ -19,6 +19,7 @@ from jax_impl.layers.v4.caches import LayerCache
 from jax_impl.layers.v4.compression import choose, compress
 from jax_impl.layers.v4.step import Step
 from specs.decoder.v4.batch import PAGE_TOKENS
+from specs.decoder.v4.caches import GROUP_OF
 from specs.decoder.v4.config import HEAD_DIM, ROPE_DIM
 
 
@@ -49,7 +50,7 @@ def attention(
     )
     cache, chosen = replace(cache, window=window), None
     if ratio:
-        group = "c4" if ratio == 4 else "c128"
+        group = GROUP_OF["compressed"][ratio]
         pages, state = compress(step, group, ratio, weights, x, cache.compressed, cache.state)
         cache = replace(cache, compressed=pages, state=state)
     if ratio == 4:
@@ -116,7 +117,7 @@ def prefill(
             cache.compressed,
             lens // ratio,
             None,
-            tables["c4" if ratio == 4 else "c128"][d:],
+            tables[GROUP_OF["compressed"][ratio]][d:],
             block_size=PAGE_TOKENS["c4"] // ratio,
             implementation=how,
         )

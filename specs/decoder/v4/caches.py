@@ -56,9 +56,9 @@ def cache_shapes(ratio: int, pages: Mapping[str, int]) -> dict[str, tuple[int, .
     found: dict[str, tuple[int, ...]] = {"window": (pages["window"], V4.page_stride(PAGE_TOKENS["window"]))}
     if ratio == 0:
         return found
-    group, width = ("c4", 2) if ratio == 4 else ("c128", 1)
+    group, width = GROUP_OF["compressed"][ratio], 2 if ratio == 4 else 1
     found["compressed"] = (pages[group], V4.page_stride(PAGE_TOKENS[group] // ratio))
-    found["state"] = _state(pages, f"{group}_state", width * HEAD_DIM)
+    found["state"] = _state(pages, GROUP_OF["state"][ratio], width * HEAD_DIM)
     if ratio == 4:
         found["indexer"] = (pages["indexer"], INDEXER_FP8.page_stride(PAGE_TOKENS["indexer"] // ratio))
         found["index_state"] = _state(pages, "indexer_state", width * INDEX_DIM)

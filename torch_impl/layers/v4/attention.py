@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from specs.decoder.v4.batch import PAGE_TOKENS
+from specs.decoder.v4.caches import GROUP_OF
 from specs.decoder.v4.config import HEAD_DIM, ROPE_DIM
 from torch_impl import ops
 from torch_impl.layers.linear import Dense, Fp8Block, linear
@@ -45,7 +46,7 @@ def attention(step: Step, ratio: int, weights: Mapping[str, Any], x: torch.Tenso
     )
     chosen = None
     if cache.compressed is not None and cache.state is not None:
-        compress(step, "c4" if ratio == 4 else "c128", ratio, weights, x, cache.compressed, cache.state)
+        compress(step, GROUP_OF["compressed"][ratio], ratio, weights, x, cache.compressed, cache.state)
     if cache.indexer is not None and cache.index_state is not None:
         chosen = choose(step, weights, x, latent, cache.indexer, cache.index_state)
     d, requests = step.batch.decodes, step.batch.seq_lens.shape[0]
@@ -112,7 +113,7 @@ def prefill(
             cache.compressed,
             lens // ratio,
             None,
-            tables["c4" if ratio == 4 else "c128"][d:],
+            tables[GROUP_OF["compressed"][ratio]][d:],
             block_size=PAGE_TOKENS["c4"] // ratio,
             implementation=how,
         )
