@@ -57,6 +57,7 @@ from specs.rope.embedding import ROTARY_EMBEDDING
 from specs.rope.qk_norm import QK_NORM_ROPE
 from specs.sampling.logprobs import LOGPROBS
 from specs.sampling.penalties import APPLY_PENALTIES
+from specs.sampling.rejection import REJECTION_SAMPLE
 from specs.sampling.sample import FILTER_LOGITS, SAMPLE
 from specs.sampling.verify import VERIFY_DRAFT
 
@@ -135,5 +136,6 @@ OPS: dict[str, Op] = {
         FILTER_LOGITS,
         LOGPROBS,
         VERIFY_DRAFT,
+        REJECTION_SAMPLE,
     )
 }

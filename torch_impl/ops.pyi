@@ -4475,8 +4475,8 @@ def verify_draft(
     a draft gives the same tokens, bit for bit, whatever the draft was. For drafts without probabilities (n-grams, a
     greedy draft model) this is rejection sampling: a draft token x is accepted with probability p(x), and else
     replaced by a token drawn from p without x. Drafts that are sampled from q are accepted with probability sum(p q),
-    less than the sum(min(p, q)) of rejection sampling with q. The last token, sampled[b, accepted[b]], is the
-    replacement or the bonus token.
+    less than the sum(min(p, q)) of rejection sampling with q, `rejection_sample`. The last token, sampled[b,
+    accepted[b]], is the replacement or the bonus token.
 
     Source: speculative sampling (Leviathan et al., 2023; Chen et al., 2023) with drafts of probability 1
 
@@ -4506,6 +4506,81 @@ def verify_draft(
         >>> tokens, accepted = verify_draft(draft, sampled, lengths)
 
         gives tokens int32 [19, 6], accepted int32 [19].
+    """
+
+def rejection_sample(
+    target_logits: torch.Tensor,
+    draft: torch.Tensor,
+    lengths: torch.Tensor,
+    temperature: torch.Tensor,
+    seeds: torch.Tensor,
+    positions: torch.Tensor,
+    table: torch.Tensor,
+    draft_logits: torch.Tensor | None = None,
+    *,
+    implementation: _Implementation | None = None,
+    out: tuple[torch.Tensor | None, torch.Tensor | None] | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Tokens of the target's distribution from drafts with probabilities.
+
+        p = softmax(target_logits[b, j])      q = softmax(draft_logits[b, j]); without them q(x) = 1 of x = draft[b,
+            j]
+        accept x where q(x) > 0 and p(x) >= u q(x)
+        where x is not accepted: sampled[b, j] drawn from max(p - q, 0); after the draft, at j = lengths[b]: from p
+        tokens, accepted = verify_draft(draft, sampled, lengths), with sampled[b, j] = x where x is accepted
+
+    Both logits are after temperature and filters, as `filter_logits` leaves them: -inf where a token is dropped. Rows
+    with a temperature below 1e-5 are greedy: a draft token is accepted where it is the lowest argmax of the target,
+    and replaced by it elsewhere. A draft token that is no column is not accepted. Place j of row b is position
+    positions[b] + j of its request; u comes from the random word of (position + 2**31, 0), noise from the words of
+    (position, id), as `sample` has it, and drafts are to be drawn with stream="draft": three streams that have
+    nothing in common. The token after a whole draft is what `sample` draws from the same logits at temperature 1.
+
+        m = exp(q) in Q29 of `sample`, M its exact sum      probability = fl(m / fl(M)), one division of float32
+        u = (2 k + 1) 2**-24, k the 23 high bits of the word      token = the lowest argmax of ln max(p - q, 0) +
+            noise, Q20
+
+    One subtraction and one product of float32 follow, and nothing is added to a product: JAX and torch draw the same
+    token. p - q of a token that is not accepted is below zero, so it is never drawn instead. Where rounding leaves
+    nothing to draw from, the draft token stays if the target has it. Probabilities are within 2e-6 of the exact ones,
+    relative.
+
+    Source: speculative sampling (Leviathan et al., 2023; Chen et al., 2023); the order of the draws is vLLM's
+
+    Args:
+        target_logits: logits of the target after its filters, at every draft token and one after, f32 [B, K + 1, V]
+        draft: draft tokens of every row, int32 [B, K]
+        lengths: number of draft tokens of every row; below 0 as 0, above K as K, int32 [B]
+        temperature: temperature of every row; below 1e-5: greedy, f32 [B]
+        seeds: 64-bit seed of every row as two words, the low one first: an int64 or uint64 array viewed as int32,
+            int32 [B, 2]
+        positions: index of the token in its request (prompt and generated tokens before it), int32 or int64 [B]
+        table: `specs.sampling.tables.sampling_table()`, on the device, int32 [2281]
+        draft_logits: logits that the draft is drawn from, after its filters, optional, f32 [B, K, V]
+        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        out: a tuple of arrays to write (tokens, accepted) into, None for those to allocate, which is then returned:
+            shape, format and device of the result; the last dimension is contiguous, other strides are free. Refused
+            where it begins at the address of an argument.
+
+    Returns:
+        tokens: the tokens of every row, accepted[b] + 1 of them; then -1, int32 [B, K + 1]
+        accepted: number of draft tokens that are accepted, int32 [B]
+
+    Raises:
+        ArgumentError: the call does not fit the spec; nothing was run and nothing written.
+        Unsupported: the call is right, but the implementation or the device cannot run it.
+
+    Accuracy:
+        tokens, accepted: bit-identical to the definition in float64, rounded once.
+
+    Example:
+        With target_logits f32 [6, 3, 60], draft int32 [6, 2], lengths int32 [6], temperature f32 [6], seeds int32 [6,
+            2], positions int32 [6], table int32 [2281], draft_logits f32 [6, 2, 60]:
+
+        >>> tokens, accepted = rejection_sample(target_logits, draft, lengths, temperature, seeds, positions, table,
+        ...     draft_logits)
+
+        gives tokens int32 [6, 3], accepted int32 [6].
     """
 
 

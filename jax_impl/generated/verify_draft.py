@@ -25,7 +25,7 @@ def verify_draft(
 ):
     K = 3
     BLOCK = 32
-    row = pl.program_id(0) * BLOCK + jnp.arange(BLOCK, dtype=jnp.int32)  # specs/sampling/verify.py:36
+    row = pl.program_id(0) * BLOCK + jnp.arange(BLOCK, dtype=jnp.int32)  # specs/sampling/verify.py:37
     place = jnp.arange(4, dtype=jnp.int32)
     inside = row < B
     each = inside[:, None] & (place < K)[None, :]

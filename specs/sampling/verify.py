@@ -8,7 +8,8 @@ from its own seed and position, after its own filters, or the argmax of greedy r
 the same tokens, bit for bit, whatever the draft was. For drafts without probabilities (n-grams, a greedy draft model)
 this is rejection sampling: a draft token x is accepted with probability p(x), and else replaced by a token drawn from p
 without x. Drafts that are sampled from q are accepted with probability sum(p q), less than the sum(min(p, q)) of
-rejection sampling with q. The last token, sampled[b, accepted[b]], is the replacement or the bonus token.
+rejection sampling with q, `rejection_sample`. The last token, sampled[b, accepted[b]], is the replacement or the bonus
+token.
 """
 
 from __future__ import annotations

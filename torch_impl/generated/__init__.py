@@ -72,5 +72,6 @@ SPEC_SHA256 = {
     "sample": "ecb06ce61f9d27d6b1096dd7f61c2ed79459205254ad9f5affb645eee01e6dcb",
     "filter_logits": "51c15bea0b41075903f515ce13271810ded4a450e80e96f41b1baf7c19fa3f1a",
     "logprobs": "44010c3982973a827e07f641ea86c4a5ab878815f5483d4ba591f1bd67f5cbf3",
-    "verify_draft": "007451dde964388b80d36dc3ae3a9ca84ed912458ce15d7c1cfc5f3c03f1072b",
+    "verify_draft": "4105216c388d7e91e1a9ca2085de9ade0ecf721be65a9b9c803c54385cf7b1a2",
+    "rejection_sample": "1509acd8abfa1851f103382b09de5d781a541ab72fce654cd54ded54b10fa0ec",
 }

@@ -27,7 +27,7 @@ def verify_draft(
 ):
     K: tl.constexpr = 3
     BLOCK: tl.constexpr = 32
-    row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)  # specs/sampling/verify.py:36
+    row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)  # specs/sampling/verify.py:37
     place = tl.arange(0, 4)
     inside = row < B
     each = inside[:, None] & (place < K)[None, :]
