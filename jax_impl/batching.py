@@ -1,83 +1,68 @@
-"""vmap as one call, where the mapped arguments have an independent axis."""
+"""vmap as one call: where the mapped arguments have an independent axis, or another operation takes mapped weights."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import jax
 import jax.numpy as jnp
 
+from jax_impl.formats import describe
 from jax_impl.platforms.primitive import Batched
+from specs.lang.call.batching import merged
+from specs.lang.call.bind import bind
 from specs.lang.call.transforms import instead_of_vmap
-from specs.lang.declare.axes import as_expr
-from specs.lang.declare.kernel import Rows
 from specs.lang.errors import Unsupported
+from specs.moe.stacked import products_for, stacked
 
 if TYPE_CHECKING:
     from jax_impl.launch import Work
+
+
+class JaxArrays:
+    """`specs.lang.call.batching.Arrays`."""
+
+    def broadcast_to(self, x: Any, shape: Sequence[int]) -> Any:
+        return jnp.broadcast_to(x, tuple(shape))
+
+    def moveaxis(self, x: Any, source: int, destination: int) -> Any:
+        return jnp.moveaxis(x, source, destination)
+
+    def as_bytes(self, words: Any) -> Any:
+        pieces = jax.lax.bitcast_convert_type(words, jnp.uint8)
+        return pieces.reshape(*words.shape[:-1], 4 * words.shape[-1])
+
+    def multiples(self, count: int, of: int, like: Any) -> Any:
+        return of * jnp.arange(count, dtype=jnp.int32)
+
+
+JAX_ARRAYS = JaxArrays()
 
 
 def batch(work: Work, size: int, mapped: Sequence[bool]) -> Batched:
     """`size` calls as one, for arguments of which some are `mapped`: each call has its own.
 
     Raises:
-        Unsupported: no independent axis of the operation fits the mapped arguments.
+        Unsupported: no independent axis of the operation fits the mapped arguments, and no operation takes weights that
+            are among them.
     """
     own = {name for name, is_mapped in zip(work.names, mapped, strict=True) if is_mapped}
-    for places in _places(work):
-        if own <= set(places):
-            return _along(work, size, own, places)
-    raise Unsupported(f"vmap of {work.name} over {' and '.join(sorted(own))}", instead_of_vmap(work.call.op, own))
+    plan = merged(work.call, work.names, work.result_names, size, own) or stacked(work.call, work.names, size, own)
+    if plan is None:
+        advice = instead_of_vmap(work.call.op, own, products_for(work.call.op))
+        raise Unsupported(f"vmap of {work.name} over {' and '.join(sorted(own))}", advice)
 
-
-def _places(work: Work) -> list[Mapping[str, int]]:
-    """For every axis along which calls are independent: which arrays have it, and where it goes.
-
-    -1 is a new leading dimension; other numbers are the dimension whose elements become `size` times as many.
-    """
-    call = work.call
-    found: list[Mapping[str, int]] = []
-    names = (*work.names, *work.result_names)
-    for axis in (i.axis.name for i in call.op.independent if i.when is None or i.when.evaluate(call.env)):
-        shapes = {n: call.shape(n) for n in names}
-        leading = {n: -1 for n, s in shapes.items() if s and isinstance(s[0], Rows) and s[0].axis.name == axis}
-        if leading:
-            others = [dim for n, shape in shapes.items() if n not in leading for dim in shape]
-            if not any(axis in as_expr(dim).names() for dim in others if not isinstance(dim, Rows)):
-                found.append(leading)  # else a size of another array follows from how many rows there are
-            continue
-        dims = work.divisions.dims
-        places = {name: dims[name].index(axis) for name in names if axis in dims[name]}
-        if places and all(call.shapes[name][place] == call.sizes[axis] for name, place in places.items()):
-            found.append(places)
-    return found
-
-
-def _along(work: Work, size: int, own: set[str], places: Mapping[str, int]) -> Batched:
-    def before(operands: Sequence[Any]) -> list[Any]:
-        return [merged(name, operand) for name, operand in zip(work.names, operands, strict=True)]
-
-    def merged(name: str, x: Any) -> Any:
-        if name not in places:
-            return x
-        if name not in own:
-            x = jnp.broadcast_to(x, (size, *x.shape))
-        place = places[name]
-        return x if place < 0 else jnp.moveaxis(x, 0, place).reshape(grown(name))
-
-    def grown(name: str) -> tuple[int, ...]:
-        shape, place = work.call.shapes[name], places.get(name)
-        if place is None:
-            return shape
-        return (size, *shape) if place < 0 else (*shape[:place], size * shape[place], *shape[place + 1 :])
+    def call(operands: Sequence[Any]) -> tuple[Work, list[Any]]:
+        found = plan.before(JAX_ARRAYS, dict(zip(work.names, operands, strict=True)))
+        names = tuple(array.name for array in plan.op.inputs if array.name in found)
+        infos = {name: describe(found[name]) for name in names}
+        whole = replace(work, call=bind(plan.op, infos, plan.attributes), names=names)
+        return whole, [found[name] for name in names]
 
     def after(results: Sequence[Any]) -> list[Any]:
-        return [parted(name, result) for name, result in zip(work.result_names, results, strict=True)]
+        found = plan.after(JAX_ARRAYS, dict(zip(work.result_names, results, strict=True)))
+        return [found[name] for name in work.result_names]
 
-    def parted(name: str, x: Any) -> Any:
-        place = places.get(name, -1)
-        return x if place < 0 else x.reshape(*x.shape[:place], size, x.shape[place] // size, *x.shape[place + 1 :])
-
-    whole = work.resized(tuple(grown(name) for name in work.names))
-    dims = [None if name not in places else max(places[name], 0) for name in work.result_names]
-    return Batched(whole, before, after, dims)
+    return Batched(call, after, [plan.dims[name] for name in work.result_names])

@@ -10,16 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import wraps
 from typing import Any
 
 import specs
 from jax_impl.backends import BACKENDS
 from jax_impl.launch import run
 from jax_impl.platforms.matrix_units import Setting
+from jax_impl.quantized_tensor import QuantizedTensor, view
 from specs.docstring import docstring
 from specs.lang.call.signature import parameters
 from specs.lang.declare.op import Op
 from specs.lang.declare.readiness import WITHOUT_PREFERENCE
+from specs.quantized.arguments import written_out
+from specs.quantized.products import OPERANDS
 from specs.registration import REGISTRY
 
 
@@ -39,9 +43,23 @@ def _public(op: Op) -> Callable[..., Any]:
     namespace: dict[str, Any] = {"call": _call, "op": op}
     exec("\n".join(lines), namespace)  # noqa: S102 - our own text, so that the signature is a real one
     function: Callable[..., Any] = namespace[op.name]
+    if op.name in OPERANDS:
+        function = _with_quantized(op, function)
     function.__doc__ = docstring(op, tuple(BACKENDS), out=False)
     function.__module__ = __name__
     return function
+
+
+def _with_quantized(op: Op, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which takes a `QuantizedTensor` for a weight or activations and their scales too."""
+
+    @wraps(function)
+    def either(*given: Any, **named: Any) -> Any:
+        if any(type(value) is QuantizedTensor for value in (*given, *named.values())):
+            return function(**written_out(op, given, named, QuantizedTensor, view))
+        return function(*given, **named)
+
+    return either
 
 
 def explain(name: str, platform: str | None = None) -> dict[str, str]:

@@ -2,13 +2,14 @@
 # ruff: noqa: E501, PYI021 - choices in one line; docstrings are here for editors, which find none elsewhere
 from collections.abc import Callable as Callable
 from contextlib import AbstractContextManager as AbstractContextManager
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, overload
 
 import jax
 import numpy as np
 from jax.typing import DTypeLike
 
 from jax_impl.platforms.matrix_units import Setting as Setting
+from jax_impl.quantized_tensor import QuantizedTensor as QuantizedTensor
 from specs.lang.declare.op import Op as Op
 from specs.lang.formats.elements import ElementFormat
 from specs.lang.formats.paged import Paged
@@ -510,9 +511,10 @@ def bmm(
         gives c bf16 [9, 4, 96].
     """
 
+@overload
 def fp8_gemm(
-    a: _Array,
-    b: _Array,
+    a: _Array | QuantizedTensor,
+    b: _Array | QuantizedTensor,
     a_scale: _Array | None = None,
     b_scale: _Array | None = None,
     bias: _Array | None = None,
@@ -561,6 +563,8 @@ def fp8_gemm(
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
 
+    'b' and 'a' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
+
     Returns:
         c: result, format of out_dtype [..M, N]
 
@@ -581,10 +585,26 @@ def fp8_gemm(
 
         gives c bf16 [1, 384].
     """
+@overload
+def fp8_gemm(
+    a: _Array | QuantizedTensor,
+    b: QuantizedTensor,
+    a_scale: _Array | None = ...,
+    b_scale: _Array | None = ...,
+    bias: _Array | None = ...,
+    *,
+    scale_mode: Literal["tensor", "token_channel", "token_tensor", "tensor_channel", "block", "mx"] = ...,
+    group: Literal[32, 64, 128, 256, 512] = 128,
+    weight_order: Literal["kn", "nk"] = "kn",
+    out_dtype: _Format = "bf16",
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+) -> jax.Array: ...
 
+@overload
 def fp8_bmm(
-    a: _Array,
-    b: _Array,
+    a: _Array | QuantizedTensor,
+    b: _Array | QuantizedTensor,
     a_scale: _Array | None = None,
     b_scale: _Array | None = None,
     bias: _Array | None = None,
@@ -631,6 +651,8 @@ def fp8_bmm(
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
 
+    'b' and 'a' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
+
     Returns:
         c: result, format of out_dtype [G, M, N]
 
@@ -651,10 +673,26 @@ def fp8_bmm(
 
         gives c bf16 [4, 9, 128].
     """
+@overload
+def fp8_bmm(
+    a: _Array | QuantizedTensor,
+    b: QuantizedTensor,
+    a_scale: _Array | None = ...,
+    b_scale: _Array | None = ...,
+    bias: _Array | None = ...,
+    *,
+    scale_mode: Literal["tensor", "token_channel", "token_tensor", "tensor_channel", "block", "mx"] = ...,
+    group: Literal[32, 64, 128, 256, 512] = 128,
+    weight_order: Literal["kn", "nk"] = "kn",
+    out_dtype: _Format = "bf16",
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+) -> jax.Array: ...
 
+@overload
 def fp8_gemm_w8a16(
     a: _Array,
-    b: _Array,
+    b: _Array | QuantizedTensor,
     b_scale: _Array | None = None,
     bias: _Array | None = None,
     *,
@@ -690,6 +728,8 @@ def fp8_gemm_w8a16(
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
 
+    'b' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
+
     Returns:
         c: result, format of a [..M, N]
 
@@ -710,10 +750,24 @@ def fp8_gemm_w8a16(
 
         gives c bf16 [1, 384].
     """
+@overload
+def fp8_gemm_w8a16(
+    a: _Array,
+    b: QuantizedTensor,
+    b_scale: _Array | None = ...,
+    bias: _Array | None = ...,
+    *,
+    scale_mode: Literal["tensor", "channel", "block"] = ...,
+    group: Literal[32, 64, 128, 256, 512] = 128,
+    weight_order: Literal["kn", "nk"] = "kn",
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+) -> jax.Array: ...
 
+@overload
 def int4_gemm_w4a16(
     a: _Array,
-    b: _Array,
+    b: _Array | QuantizedTensor,
     b_scale: _Array,
     b_zp: _Array | None = None,
     g_idx: _Array | None = None,
@@ -750,6 +804,8 @@ def int4_gemm_w4a16(
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
 
+    'b' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
+
     Returns:
         c: result, format of a [..M, N]
 
@@ -770,10 +826,25 @@ def int4_gemm_w4a16(
 
         gives c bf16 [1, 384].
     """
-
-def int4_gemm_w4a8(
+@overload
+def int4_gemm_w4a16(
     a: _Array,
-    b: _Array,
+    b: QuantizedTensor,
+    b_scale: _Array | None = ...,
+    b_zp: _Array | None = ...,
+    g_idx: _Array | None = ...,
+    bias: _Array | None = ...,
+    *,
+    group_size: Literal[-1, 32, 64, 128, 256] = ...,
+    weight_order: Literal["kn", "nk"] = "kn",
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+) -> jax.Array: ...
+
+@overload
+def int4_gemm_w4a8(
+    a: _Array | QuantizedTensor,
+    b: _Array | QuantizedTensor,
     a_scale: _Array,
     b_scale: _Array,
     a_zp: _Array | None = None,
@@ -829,6 +900,8 @@ def int4_gemm_w4a8(
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
 
+    'b' and 'a' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
+
     Returns:
         c: result, format of out_dtype [..M, N]
 
@@ -849,10 +922,30 @@ def int4_gemm_w4a8(
 
         gives c bf16 [1, 384].
     """
+@overload
+def int4_gemm_w4a8(
+    a: _Array | QuantizedTensor,
+    b: QuantizedTensor,
+    a_scale: _Array | None = ...,
+    b_scale: _Array | None = ...,
+    a_zp: _Array | None = ...,
+    b_zp: _Array | None = ...,
+    g_idx: _Array | None = ...,
+    channel_scale: _Array | None = ...,
+    bias: _Array | None = ...,
+    *,
+    group_size: Literal[-1, 32, 64, 128, 256] = ...,
+    weight_order: Literal["kn", "nk"] = "kn",
+    invariant: bool = False,
+    scale_mode: Literal["token", "tensor"] = "token",
+    out_dtype: _Format = "bf16",
+    implementation: _Implementation | None = None,
+) -> jax.Array: ...
 
+@overload
 def fp4_gemm(
-    a: _Array,
-    b: _Array,
+    a: _Array | QuantizedTensor,
+    b: _Array | QuantizedTensor,
     a_scale: _Array,
     b_scale: _Array,
     bias: _Array | None = None,
@@ -905,6 +998,8 @@ def fp4_gemm(
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
 
+    'b' and 'a' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
+
     Returns:
         c: result, format of out_dtype [..M, N]
 
@@ -926,10 +1021,27 @@ def fp4_gemm(
 
         gives c bf16 [1, 384].
     """
+@overload
+def fp4_gemm(
+    a: _Array | QuantizedTensor,
+    b: QuantizedTensor,
+    a_scale: _Array | None = ...,
+    b_scale: _Array | None = ...,
+    bias: _Array | None = ...,
+    a_global_scale: _Array | None = ...,
+    b_global_scale: _Array | None = ...,
+    *,
+    out_dtype: _Format = "bf16",
+    weight_order: Literal["kn", "nk"] = "kn",
+    scale_format: _Format = "e8m0",
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+) -> jax.Array: ...
 
+@overload
 def gguf_gemm(
     a: _Array,
-    b: _Array,
+    b: _Array | QuantizedTensor,
     bias: _Array | None = None,
     *,
     quant_type: Literal["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "MXFP4"],
@@ -973,6 +1085,8 @@ def gguf_gemm(
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
 
+    'b' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
+
     Returns:
         c: result, format of out_dtype [..M, N]
 
@@ -993,6 +1107,17 @@ def gguf_gemm(
 
         gives c bf16 [1, 40].
     """
+@overload
+def gguf_gemm(
+    a: _Array,
+    b: QuantizedTensor,
+    bias: _Array | None = ...,
+    *,
+    quant_type: Literal["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "MXFP4"] = ...,
+    out_dtype: _Format | None = None,
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+) -> jax.Array: ...
 
 def embedding(
     ids: _Array,
@@ -1037,9 +1162,10 @@ def embedding(
         gives out bf16 [9, 96].
     """
 
+@overload
 def gguf_embedding(
     ids: _Array,
-    table: _Array,
+    table: _Array | QuantizedTensor,
     *,
     quant_type: Literal["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "MXFP4"],
     out_dtype: _Format = "bf16",
@@ -1064,6 +1190,8 @@ def gguf_embedding(
             'Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'IQ4_NL', 'MXFP4'. Required.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
+
+    'table' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
 
     Returns:
         out: a row per token, format of out_dtype; shape by quant_type:
@@ -1096,6 +1224,15 @@ def gguf_embedding(
 
         gives out bf16 [9, 64].
     """
+@overload
+def gguf_embedding(
+    ids: _Array,
+    table: QuantizedTensor,
+    *,
+    quant_type: Literal["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "MXFP4"] = ...,
+    out_dtype: _Format = "bf16",
+    implementation: _Implementation | None = None,
+) -> jax.Array: ...
 
 def quantize_and_insert_k(
     k: _Array,
@@ -3804,9 +3941,10 @@ def grouped_gemm(
         gives c bf16 [30, 72].
     """
 
+@overload
 def grouped_gemm_fp8(
-    a: _Array,
-    b: _Array,
+    a: _Array | QuantizedTensor,
+    b: _Array | QuantizedTensor,
     b_scale: _Array,
     offsets: _Array,
     order: _Array | None = None,
@@ -3856,6 +3994,8 @@ def grouped_gemm_fp8(
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
 
+    'b' and 'a' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
+
     Returns:
         c: results; zeros in rows of no expert, format of out_dtype [R, N]
 
@@ -3877,10 +4017,29 @@ def grouped_gemm_fp8(
 
         gives c bf16 [30, 160].
     """
+@overload
+def grouped_gemm_fp8(
+    a: _Array | QuantizedTensor,
+    b: QuantizedTensor,
+    b_scale: _Array | None = ...,
+    offsets: _Array | None = ...,
+    order: _Array | None = ...,
+    a_scale: _Array | None = ...,
+    bias: _Array | None = ...,
+    *,
+    scale_mode: Literal["block", "mx"] = "block",
+    group: Literal[64, 128] = 128,
+    weight_order: Literal["kn", "nk"] = "kn",
+    topk: int = 1,
+    out_dtype: _Format = "bf16",
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+) -> jax.Array: ...
 
+@overload
 def grouped_gemm_int4(
     a: _Array,
-    b: _Array,
+    b: _Array | QuantizedTensor,
     b_scale: _Array,
     offsets: _Array,
     order: _Array | None = None,
@@ -3923,6 +4082,8 @@ def grouped_gemm_int4(
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
 
+    'b' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
+
     Returns:
         c: results; zeros in rows of no expert, format of out_dtype [R, N]
 
@@ -3943,10 +4104,28 @@ def grouped_gemm_int4(
 
         gives c bf16 [30, 72].
     """
-
-def grouped_gemm_mxfp4(
+@overload
+def grouped_gemm_int4(
     a: _Array,
-    b: _Array,
+    b: QuantizedTensor,
+    b_scale: _Array | None = ...,
+    offsets: _Array | None = ...,
+    order: _Array | None = ...,
+    b_zp: _Array | None = ...,
+    bias: _Array | None = ...,
+    *,
+    group_size: Literal[32, 64, 128] = ...,
+    weight_order: Literal["kn", "nk"] = "kn",
+    topk: int = 1,
+    out_dtype: _Format | None = None,
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+) -> jax.Array: ...
+
+@overload
+def grouped_gemm_mxfp4(
+    a: _Array | QuantizedTensor,
+    b: _Array | QuantizedTensor,
     b_scale: _Array,
     offsets: _Array,
     order: _Array | None = None,
@@ -3988,6 +4167,8 @@ def grouped_gemm_mxfp4(
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
         implementation: one of pallas, triton, xla, dequant, interpret; None takes the first that the device supports.
 
+    'b' and 'a' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
+
     Returns:
         c: results; zeros in rows of no expert, format of out_dtype [R, N]
 
@@ -4008,6 +4189,23 @@ def grouped_gemm_mxfp4(
 
         gives c bf16 [30, 72].
     """
+@overload
+def grouped_gemm_mxfp4(
+    a: _Array | QuantizedTensor,
+    b: QuantizedTensor,
+    b_scale: _Array | None = ...,
+    offsets: _Array | None = ...,
+    order: _Array | None = ...,
+    a_scale: _Array | None = ...,
+    bias: _Array | None = ...,
+    *,
+    a_scale_group: Literal[32, 128] = 128,
+    weight_order: Literal["kn", "nk"] = "kn",
+    topk: int = 1,
+    out_dtype: _Format = "bf16",
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+) -> jax.Array: ...
 
 def moe_combine(
     rows: _Array,

@@ -21,6 +21,7 @@ from specs.lang.declare.kernel import Access, Array, Attribute
 from specs.lang.declare.layouts import Dense
 from specs.lang.declare.op import Case, Op
 from specs.lang.formats.elements import ElementFormat
+from specs.quantized.products import OPERANDS
 from specs.tile.launch.cases import case_call
 
 NOT_CHANGED = "not changed: its new value is returned, and it may be donated or a reference (jax.new_ref)"
@@ -49,6 +50,8 @@ def docstring(op: Op, implementations: tuple[str, ...], *, out: bool) -> str:
     lines.append(f"    implementation: one of {names}; None takes the first that the device supports.")
     if out and op.outputs:
         lines.append(f"    out: {_given(op)}")
+    if quantized := " and ".join(f"'{name}'" for name in OPERANDS.get(op.name, {})):
+        lines += ["", f"{quantized} may be a `QuantizedTensor`; scales and attributes that come with it are left out."]
     lines += ["", "Returns:"]
     returned = op.outputs if out else (*op.mutated, *op.outputs)
     lines += [line for array in returned for line in _array(array)] or ["    None."]

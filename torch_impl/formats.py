@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 
 from specs.lang.call.bind import ArrayInfo
@@ -83,3 +84,22 @@ def as_dtype(op: str, argument: str, value: Any) -> torch.dtype | None:
     if form not in DTYPES:
         raise NotAChoice(op=op, argument=argument, expected="the formats of torch's dtypes", actual=form.name)
     return DTYPES[form]
+
+
+def from_numpy(array: np.ndarray[Any, Any], device: torch.device | str = "cpu") -> torch.Tensor:
+    """A tensor with a copy of an array, in types that numpy has from ml_dtypes too."""
+    own = next((dtype for form, dtype in DTYPES.items() if form.numpy_dtype == array.dtype), None)
+    raw = np.array(array)  # memory-mapped files cannot be written
+    if own is None or array.dtype.isbuiltin == 1:
+        return torch.from_numpy(raw).to(device)
+    return torch.from_numpy(raw.view(f"u{array.itemsize}")).view(own).to(device)
+
+
+def to_numpy(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+    """The values of a tensor on the host, in types that numpy has from ml_dtypes too."""
+    form = FORMATS[tensor.dtype]
+    here = tensor.detach().cpu().contiguous()
+    if form.numpy_dtype is None or form.numpy_dtype.isbuiltin == 1:
+        return here.view(dtype_of(form)).numpy()
+    raw = {1: torch.uint8, 2: torch.int16}[here.element_size()]
+    return here.view(raw).numpy().view(form.numpy_dtype)

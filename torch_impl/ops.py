@@ -7,6 +7,7 @@ packages register (`specs.register`) are here as well, from then on.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import torch
@@ -19,12 +20,15 @@ from specs.lang.declare.op import Op
 from specs.lang.declare.readiness import DEQUANT_ON_CPU, WITHOUT_PREFERENCE
 from specs.lang.formats.elements import ElementFormat
 from specs.lang.formats.paged import Paged
+from specs.quantized.arguments import written_out
+from specs.quantized.products import OPERANDS
 from specs.registration import REGISTRY
-from torch_impl import support
+from torch_impl import batching, support
 from torch_impl.backends import BACKENDS
 from torch_impl.formats import as_dtype, dtype_of
 from torch_impl.launch import check, layout_name, perform, run
 from torch_impl.platforms import environment
+from torch_impl.quantized_tensor import QuantizedTensor, view
 from torch_impl.repeated import lookup, plain
 from torch_impl.results import (
     Given,
@@ -91,7 +95,10 @@ def _define(op: Op, name: str, text: str, launch: Callable[..., Any], fake: Call
     torch.library.register_fake(f"{NAMESPACE}::{name}", fake, lib=_library)
     operator = getattr(getattr(torch.ops, NAMESPACE), name).default
     refuse_gradients(_library, name, operator, writes)
-    refuse_vmap(_library, name, op)
+    if writes:
+        refuse_vmap(_library, name, op)
+    else:
+        batching.register(f"{NAMESPACE}::{name}", _library, op, function)
     return operator
 
 
@@ -146,9 +153,24 @@ def _public(op: Op, operator: Any, writer: Any) -> Callable[..., Any]:
     namespace |= {"merged": merged, "as_bytes": as_bytes, "E8M0": torch.float8_e8m0fnu}
     exec("\n".join(lines), namespace)  # noqa: S102 - our own text, so that the signature is a real one
     function: Callable[..., Any] = namespace[op.name]
+    if op.name in OPERANDS:
+        function = _with_quantized(op, function)
     function.__doc__ = docstring(op, tuple(BACKENDS), out=True)
     function.__module__ = __name__
     return function
+
+
+def _with_quantized(op: Op, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which takes a `QuantizedTensor` for a weight or activations and their scales too."""
+
+    @wraps(function)
+    def either(*given: Any, **named: Any) -> Any:
+        for value in (*given, *named.values()):
+            if isinstance(value, QuantizedTensor):
+                return function(**written_out(op, given, named, QuantizedTensor, view))
+        return function(*given, **named)
+
+    return either
 
 
 def _entries(op: Op) -> str:

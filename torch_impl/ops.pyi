@@ -1,13 +1,14 @@
 # Written by `python -m parity emit --all --write`: do not edit.
 # ruff: noqa: E501, PYI021 - choices in one line; docstrings are here for editors, which find none elsewhere
 from collections.abc import Callable as Callable
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, overload
 
 import torch
 
 from specs.lang.declare.op import Op as Op
 from specs.lang.formats.elements import ElementFormat
 from specs.lang.formats.paged import Paged
+from torch_impl.quantized_tensor import QuantizedTensor as QuantizedTensor
 
 _Format: TypeAlias = torch.dtype | ElementFormat | str
 _Implementation: TypeAlias = Literal["triton", "eager", "dequant", "interpret"]
@@ -522,9 +523,10 @@ def bmm(
         gives c bf16 [9, 4, 96].
     """
 
+@overload
 def fp8_gemm(
-    a: torch.Tensor,
-    b: torch.Tensor,
+    a: torch.Tensor | QuantizedTensor,
+    b: torch.Tensor | QuantizedTensor,
     a_scale: torch.Tensor | None = None,
     b_scale: torch.Tensor | None = None,
     bias: torch.Tensor | None = None,
@@ -576,6 +578,8 @@ def fp8_gemm(
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
+    'b' and 'a' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
+
     Returns:
         c: result, format of out_dtype [..M, N]
 
@@ -594,10 +598,27 @@ def fp8_gemm(
 
         gives c bf16 [1, 384].
     """
+@overload
+def fp8_gemm(
+    a: torch.Tensor | QuantizedTensor,
+    b: QuantizedTensor,
+    a_scale: torch.Tensor | None = ...,
+    b_scale: torch.Tensor | None = ...,
+    bias: torch.Tensor | None = ...,
+    *,
+    scale_mode: Literal["tensor", "token_channel", "token_tensor", "tensor_channel", "block", "mx"] = ...,
+    group: Literal[32, 64, 128, 256, 512] = 128,
+    weight_order: Literal["kn", "nk"] = "kn",
+    out_dtype: _Format = "bf16",
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor: ...
 
+@overload
 def fp8_bmm(
-    a: torch.Tensor,
-    b: torch.Tensor,
+    a: torch.Tensor | QuantizedTensor,
+    b: torch.Tensor | QuantizedTensor,
     a_scale: torch.Tensor | None = None,
     b_scale: torch.Tensor | None = None,
     bias: torch.Tensor | None = None,
@@ -647,6 +668,8 @@ def fp8_bmm(
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
+    'b' and 'a' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
+
     Returns:
         c: result, format of out_dtype [G, M, N]
 
@@ -665,10 +688,27 @@ def fp8_bmm(
 
         gives c bf16 [4, 9, 128].
     """
+@overload
+def fp8_bmm(
+    a: torch.Tensor | QuantizedTensor,
+    b: QuantizedTensor,
+    a_scale: torch.Tensor | None = ...,
+    b_scale: torch.Tensor | None = ...,
+    bias: torch.Tensor | None = ...,
+    *,
+    scale_mode: Literal["tensor", "token_channel", "token_tensor", "tensor_channel", "block", "mx"] = ...,
+    group: Literal[32, 64, 128, 256, 512] = 128,
+    weight_order: Literal["kn", "nk"] = "kn",
+    out_dtype: _Format = "bf16",
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor: ...
 
+@overload
 def fp8_gemm_w8a16(
     a: torch.Tensor,
-    b: torch.Tensor,
+    b: torch.Tensor | QuantizedTensor,
     b_scale: torch.Tensor | None = None,
     bias: torch.Tensor | None = None,
     *,
@@ -707,6 +747,8 @@ def fp8_gemm_w8a16(
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
+    'b' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
+
     Returns:
         c: result, format of a [..M, N]
 
@@ -725,10 +767,25 @@ def fp8_gemm_w8a16(
 
         gives c bf16 [1, 384].
     """
+@overload
+def fp8_gemm_w8a16(
+    a: torch.Tensor,
+    b: QuantizedTensor,
+    b_scale: torch.Tensor | None = ...,
+    bias: torch.Tensor | None = ...,
+    *,
+    scale_mode: Literal["tensor", "channel", "block"] = ...,
+    group: Literal[32, 64, 128, 256, 512] = 128,
+    weight_order: Literal["kn", "nk"] = "kn",
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor: ...
 
+@overload
 def int4_gemm_w4a16(
     a: torch.Tensor,
-    b: torch.Tensor,
+    b: torch.Tensor | QuantizedTensor,
     b_scale: torch.Tensor,
     b_zp: torch.Tensor | None = None,
     g_idx: torch.Tensor | None = None,
@@ -768,6 +825,8 @@ def int4_gemm_w4a16(
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
+    'b' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
+
     Returns:
         c: result, format of a [..M, N]
 
@@ -786,10 +845,26 @@ def int4_gemm_w4a16(
 
         gives c bf16 [1, 384].
     """
-
-def int4_gemm_w4a8(
+@overload
+def int4_gemm_w4a16(
     a: torch.Tensor,
-    b: torch.Tensor,
+    b: QuantizedTensor,
+    b_scale: torch.Tensor | None = ...,
+    b_zp: torch.Tensor | None = ...,
+    g_idx: torch.Tensor | None = ...,
+    bias: torch.Tensor | None = ...,
+    *,
+    group_size: Literal[-1, 32, 64, 128, 256] = ...,
+    weight_order: Literal["kn", "nk"] = "kn",
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor: ...
+
+@overload
+def int4_gemm_w4a8(
+    a: torch.Tensor | QuantizedTensor,
+    b: torch.Tensor | QuantizedTensor,
     a_scale: torch.Tensor,
     b_scale: torch.Tensor,
     a_zp: torch.Tensor | None = None,
@@ -848,6 +923,8 @@ def int4_gemm_w4a8(
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
+    'b' and 'a' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
+
     Returns:
         c: result, format of out_dtype [..M, N]
 
@@ -866,10 +943,31 @@ def int4_gemm_w4a8(
 
         gives c bf16 [1, 384].
     """
+@overload
+def int4_gemm_w4a8(
+    a: torch.Tensor | QuantizedTensor,
+    b: QuantizedTensor,
+    a_scale: torch.Tensor | None = ...,
+    b_scale: torch.Tensor | None = ...,
+    a_zp: torch.Tensor | None = ...,
+    b_zp: torch.Tensor | None = ...,
+    g_idx: torch.Tensor | None = ...,
+    channel_scale: torch.Tensor | None = ...,
+    bias: torch.Tensor | None = ...,
+    *,
+    group_size: Literal[-1, 32, 64, 128, 256] = ...,
+    weight_order: Literal["kn", "nk"] = "kn",
+    invariant: bool = False,
+    scale_mode: Literal["token", "tensor"] = "token",
+    out_dtype: _Format = "bf16",
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor: ...
 
+@overload
 def fp4_gemm(
-    a: torch.Tensor,
-    b: torch.Tensor,
+    a: torch.Tensor | QuantizedTensor,
+    b: torch.Tensor | QuantizedTensor,
     a_scale: torch.Tensor,
     b_scale: torch.Tensor,
     bias: torch.Tensor | None = None,
@@ -925,6 +1023,8 @@ def fp4_gemm(
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
+    'b' and 'a' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
+
     Returns:
         c: result, format of out_dtype [..M, N]
 
@@ -944,10 +1044,28 @@ def fp4_gemm(
 
         gives c bf16 [1, 384].
     """
+@overload
+def fp4_gemm(
+    a: torch.Tensor | QuantizedTensor,
+    b: QuantizedTensor,
+    a_scale: torch.Tensor | None = ...,
+    b_scale: torch.Tensor | None = ...,
+    bias: torch.Tensor | None = ...,
+    a_global_scale: torch.Tensor | None = ...,
+    b_global_scale: torch.Tensor | None = ...,
+    *,
+    out_dtype: _Format = "bf16",
+    weight_order: Literal["kn", "nk"] = "kn",
+    scale_format: _Format = "e8m0",
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor: ...
 
+@overload
 def gguf_gemm(
     a: torch.Tensor,
-    b: torch.Tensor,
+    b: torch.Tensor | QuantizedTensor,
     bias: torch.Tensor | None = None,
     *,
     quant_type: Literal["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "MXFP4"],
@@ -994,6 +1112,8 @@ def gguf_gemm(
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
+    'b' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
+
     Returns:
         c: result, format of out_dtype [..M, N]
 
@@ -1012,6 +1132,18 @@ def gguf_gemm(
 
         gives c bf16 [1, 40].
     """
+@overload
+def gguf_gemm(
+    a: torch.Tensor,
+    b: QuantizedTensor,
+    bias: torch.Tensor | None = ...,
+    *,
+    quant_type: Literal["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "MXFP4"] = ...,
+    out_dtype: _Format | None = None,
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor: ...
 
 def embedding(
     ids: torch.Tensor,
@@ -1057,9 +1189,10 @@ def embedding(
         gives out bf16 [9, 96].
     """
 
+@overload
 def gguf_embedding(
     ids: torch.Tensor,
-    table: torch.Tensor,
+    table: torch.Tensor | QuantizedTensor,
     *,
     quant_type: Literal["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "MXFP4"],
     out_dtype: _Format = "bf16",
@@ -1087,6 +1220,8 @@ def gguf_embedding(
         implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
         out: an array to write out into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
+
+    'table' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
 
     Returns:
         out: a row per token, format of out_dtype; shape by quant_type:
@@ -1117,6 +1252,16 @@ def gguf_embedding(
 
         gives out bf16 [9, 64].
     """
+@overload
+def gguf_embedding(
+    ids: torch.Tensor,
+    table: QuantizedTensor,
+    *,
+    quant_type: Literal["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "MXFP4"] = ...,
+    out_dtype: _Format = "bf16",
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor: ...
 
 def quantize_and_insert_k(
     k: torch.Tensor,
@@ -3808,9 +3953,10 @@ def grouped_gemm(
         gives c bf16 [30, 72].
     """
 
+@overload
 def grouped_gemm_fp8(
-    a: torch.Tensor,
-    b: torch.Tensor,
+    a: torch.Tensor | QuantizedTensor,
+    b: torch.Tensor | QuantizedTensor,
     b_scale: torch.Tensor,
     offsets: torch.Tensor,
     order: torch.Tensor | None = None,
@@ -3863,6 +4009,8 @@ def grouped_gemm_fp8(
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
+    'b' and 'a' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
+
     Returns:
         c: results; zeros in rows of no expert, format of out_dtype [R, N]
 
@@ -3882,10 +4030,30 @@ def grouped_gemm_fp8(
 
         gives c bf16 [30, 160].
     """
+@overload
+def grouped_gemm_fp8(
+    a: torch.Tensor | QuantizedTensor,
+    b: QuantizedTensor,
+    b_scale: torch.Tensor | None = ...,
+    offsets: torch.Tensor | None = ...,
+    order: torch.Tensor | None = ...,
+    a_scale: torch.Tensor | None = ...,
+    bias: torch.Tensor | None = ...,
+    *,
+    scale_mode: Literal["block", "mx"] = "block",
+    group: Literal[64, 128] = 128,
+    weight_order: Literal["kn", "nk"] = "kn",
+    topk: int = 1,
+    out_dtype: _Format = "bf16",
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor: ...
 
+@overload
 def grouped_gemm_int4(
     a: torch.Tensor,
-    b: torch.Tensor,
+    b: torch.Tensor | QuantizedTensor,
     b_scale: torch.Tensor,
     offsets: torch.Tensor,
     order: torch.Tensor | None = None,
@@ -3931,6 +4099,8 @@ def grouped_gemm_int4(
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
+    'b' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
+
     Returns:
         c: results; zeros in rows of no expert, format of out_dtype [R, N]
 
@@ -3949,10 +4119,29 @@ def grouped_gemm_int4(
 
         gives c bf16 [30, 72].
     """
-
-def grouped_gemm_mxfp4(
+@overload
+def grouped_gemm_int4(
     a: torch.Tensor,
-    b: torch.Tensor,
+    b: QuantizedTensor,
+    b_scale: torch.Tensor | None = ...,
+    offsets: torch.Tensor | None = ...,
+    order: torch.Tensor | None = ...,
+    b_zp: torch.Tensor | None = ...,
+    bias: torch.Tensor | None = ...,
+    *,
+    group_size: Literal[32, 64, 128] = ...,
+    weight_order: Literal["kn", "nk"] = "kn",
+    topk: int = 1,
+    out_dtype: _Format | None = None,
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor: ...
+
+@overload
+def grouped_gemm_mxfp4(
+    a: torch.Tensor | QuantizedTensor,
+    b: torch.Tensor | QuantizedTensor,
     b_scale: torch.Tensor,
     offsets: torch.Tensor,
     order: torch.Tensor | None = None,
@@ -3997,6 +4186,8 @@ def grouped_gemm_mxfp4(
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
+    'b' and 'a' may be a `QuantizedTensor`; scales and attributes that come with it are left out.
+
     Returns:
         c: results; zeros in rows of no expert, format of out_dtype [R, N]
 
@@ -4015,6 +4206,24 @@ def grouped_gemm_mxfp4(
 
         gives c bf16 [30, 72].
     """
+@overload
+def grouped_gemm_mxfp4(
+    a: torch.Tensor | QuantizedTensor,
+    b: QuantizedTensor,
+    b_scale: torch.Tensor | None = ...,
+    offsets: torch.Tensor | None = ...,
+    order: torch.Tensor | None = ...,
+    a_scale: torch.Tensor | None = ...,
+    bias: torch.Tensor | None = ...,
+    *,
+    a_scale_group: Literal[32, 128] = 128,
+    weight_order: Literal["kn", "nk"] = "kn",
+    topk: int = 1,
+    out_dtype: _Format = "bf16",
+    invariant: bool = False,
+    implementation: _Implementation | None = None,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor: ...
 
 def moe_combine(
     rows: torch.Tensor,

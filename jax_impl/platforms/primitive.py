@@ -63,12 +63,12 @@ class Work(Protocol):
 class Batched:
     """One call in place of many.
 
-    before: of the operands, batch dimension first where there is one. after: of the results. dims: where the batch
-    dimension is in those, None where they have none.
+    call: and its operands, from the operands of the many, batch dimension first where there is one. after: of the
+    results.
+    dims: where the batch dimension is in those, None where they have none.
     """
 
-    work: Work
-    before: Callable[[Sequence[Any]], list[Any]]
+    call: Callable[[Sequence[Any]], tuple[Work, list[Any]]]
     after: Callable[[Sequence[Any]], list[Any]]
     dims: Sequence[int | None]
 
@@ -137,8 +137,7 @@ def _batch(operands: Sequence[Any], dims: Sequence[Any], *, work: Work) -> Any:
     size = next(o.shape[d] for o, d, m in zip(operands, dims, mapped, strict=True) if m)
     plan = work.batched(size, mapped)
     first = [jax.numpy.moveaxis(o, d, 0) if m else o for o, d, m in zip(operands, dims, mapped, strict=True)]
-    results = plan.after(bind(plan.work, plan.before(first)))
-    return results, plan.dims
+    return plan.after(bind(*plan.call(first))), plan.dims
 
 
 def _differentiate(*_: Any, work: Work, **__: Any) -> Any:

@@ -21,6 +21,7 @@ from specs.lang.declare.kernel import Attribute
 from specs.lang.declare.op import Op
 from specs.lang.formats.elements import ElementFormat
 from specs.lang.formats.paged import Paged
+from specs.quantized.products import OPERANDS
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -77,7 +78,7 @@ def stub(kind: Stub, ops: Sequence[Op]) -> str:
     module = ast.parse((_ROOT / kind.package / "ops.py").read_text(encoding="utf-8"))
     others, used = _others(module)
     declared = ("from specs.lang.formats.elements import ElementFormat", "from specs.lang.formats.paged import Paged")
-    own = {*declared, *_imports_of(module, used - {"Any", "Literal"})}
+    own = {*declared, *_imports_of(module, used - {"Any", "Literal"} | {"QuantizedTensor"})}
     aliases = [f"_Format: TypeAlias = {kind.dtype} | ElementFormat | str"]
     if kind.argument == "_Array":
         aliases.insert(0, "_Array: TypeAlias = jax.Array | np.ndarray[Any, Any]")
@@ -87,7 +88,7 @@ def stub(kind: Stub, ops: Sequence[Op]) -> str:
         "# Written by `python -m parity emit --all --write`: do not edit.",
         "# ruff: noqa: E501, PYI021 - choices in one line; docstrings are here for editors, which find none elsewhere",
         *sorted(line for line in own if _is_standard(line)),
-        "from typing import Any, Literal, TypeAlias",
+        "from typing import Any, Literal, TypeAlias, overload",
         "",
         *kind.imports,
         "",
@@ -114,18 +115,39 @@ def implementations(package: str) -> tuple[str, ...]:
 
 
 def _function(kind: Stub, op: Op, choices: tuple[str, ...]) -> list[str]:
+    operands = OPERANDS.get(op.name, {})
     lines = [f"def {op.name}("]
     given = iter(parameters(op))
     for _ in op.inputs:
         name, _, default = next(given).partition("=")
-        lines.append(f"    {name}: {kind.argument}{' | None = None' if default else ''},")
+        either = f"{kind.argument} | QuantizedTensor" if name in operands else kind.argument
+        lines.append(f"    {name}: {either}{' | None = None' if default else ''},")
     lines.append("    *,")
     lines += [f"    {attribute.name}: {_attribute(attribute)}," for attribute in op.attributes]
-    lines.append("    implementation: _Implementation | None = None,")
-    if kind.out and op.outputs:
-        lines.append(f"    out: {_given(kind, op)} | None = None,")
-    lines.append(f") -> {_result(kind, op)}:")
-    return [*lines, *_docstring(docstring(op, choices, out=kind.out))]
+    lines += [*_last(kind, op), f") -> {_result(kind, op)}:", *_docstring(docstring(op, choices, out=kind.out))]
+    return ["@overload", *lines, "@overload", *_with_quantized(kind, op)] if operands else lines
+
+
+def _with_quantized(kind: Stub, op: Op) -> list[str]:
+    """The function where its weight is a quantised tensor, with which scales and attributes come."""
+    operands = OPERANDS[op.name]
+    weight, lines, optional = next(iter(operands)), [f"def {op.name}("], False
+    for name in (array.name for array in op.inputs):
+        if name in operands:
+            text = "QuantizedTensor" if name == weight else f"{kind.argument} | QuantizedTensor"
+        else:
+            text = f"{kind.argument} | None" if optional else kind.argument
+        lines.append(f"    {name}: {text}{' = ...' if optional else ''},")
+        optional = optional or name == weight
+    lines.append("    *,")
+    lines += [f"    {a.name}: {_attribute(a)}{' = ...' if a.required else ''}," for a in op.attributes]
+    return [*lines, *_last(kind, op), f") -> {_result(kind, op)}: ..."]
+
+
+def _last(kind: Stub, op: Op) -> list[str]:
+    """The parameters after the attributes."""
+    own = ["    implementation: _Implementation | None = None,"]
+    return [*own, f"    out: {_given(kind, op)} | None = None,"] if kind.out and op.outputs else own
 
 
 def _given(kind: Stub, op: Op) -> str:

@@ -22,9 +22,9 @@ def module_of(kind: Stub) -> ModuleType:
 
 @cache
 def defined(kind: Stub) -> dict[str, ast.FunctionDef]:
-    """Functions of a stub, by name."""
+    """Functions of a stub, by name; of overloads the first, which has the docstring."""
     tree = ast.parse(stub(kind, [specs.get(name) for name in specs.names()]))
-    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    return {node.name: node for node in reversed(tree.body) if isinstance(node, ast.FunctionDef)}
 
 
 def exported(kind: Stub) -> set[str]:

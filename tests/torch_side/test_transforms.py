@@ -10,9 +10,10 @@ import torch
 from torch.autograd import forward_ad
 from torch.utils.checkpoint import checkpoint
 
+import specs
 from specs.cache.layouts import V4
 from specs.lang.errors import Unsupported
-from tests.torch_side.calls import raw
+from tests.torch_side.calls import as_tuple, raw, small_call
 from torch_impl import ops
 from torch_impl.dequant import dequantise
 
@@ -133,34 +134,41 @@ def test_compiled_forward_with_a_gradient_wanted_says_so(x: torch.Tensor) -> Non
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.__name__)
-def test_vmap_is_refused(call: Function, x: torch.Tensor) -> None:
+def test_vmap_of_nothing_batched_is_the_call(call: Function, x: torch.Tensor) -> None:
+    assert torch.equal(torch.vmap(lambda _: call(x))(torch.arange(2)), torch.stack([call(x)] * 2))
+
+
+@pytest.mark.parametrize("op", specs.names())
+def test_vmap_is_right_or_refused(op: str) -> None:
+    """Over all arguments; the same bytes where an operation promises its bytes."""
+    tensors, attributes = small_call(op)
+    present = [index for index, tensor in enumerate(tensors) if tensor is not None]
+
+    def call(*given: torch.Tensor) -> Any:
+        own = dict(zip(present, given, strict=True))
+        return as_tuple(getattr(ops, op)(*[own.get(index) for index in range(len(tensors))], **attributes))
+
+    flipped = [torch.stack([t, t[torch.arange(len(t)).flip(0)] if t.ndim else t]) for t in tensors if t is not None]
+    batched = torch.vmap(call)
+    if not specs.get(op).independent or specs.get(op).mutated:
+        with pytest.raises(Unsupported, match=rf"vmap of {op} .*(leading dimensions|once for each)"):
+            batched(*flipped)
+        return
+    try:
+        found = batched(*flipped)
+    except Unsupported:  # of some, the batch of all arguments
+        return
+    for index in range(2):
+        expected, own = call(*[t[index] for t in flipped]), [result[index] for result in found]
+        if all(accuracy.exact for _, accuracy in specs.get(op).accuracy):
+            assert raw(own) == raw(expected)
+        assert [(r.shape, r.dtype) for r in own] == [(e.shape, e.dtype) for e in expected]
+
+
+@pytest.mark.parametrize("call", [into_results, into_argument], ids=lambda call: call.__name__)
+def test_vmap_of_what_writes_is_refused(call: Function, x: torch.Tensor) -> None:
     with pytest.raises(Unsupported, match=r"vmap of (per_token_quant_fp8|quantize_and_insert_k)"):
         torch.vmap(call)(x[None])
-    assert torch.equal(torch.vmap(lambda _: call(x))(torch.arange(2)), torch.stack([call(x)] * 2)), "nothing batched"
-
-
-ADVICE: dict[str, tuple[tuple[int | None, ...], str, tuple[str, ...]]] = {
-    "rows": ((0, None), "leading dimensions.*'a' takes any number", ("fp8_bmm",)),
-    "weights": ((None, 0), "'b' takes no leading dimensions.*fp8_bmm", ("any number",)),
-    "both": ((0, 0), "'a' takes any number.*fp8_bmm takes stacked weights", ()),
-}
-
-
-@pytest.mark.parametrize("through", [ops.fp8_gemm, torch.ops.twinkernels.fp8_gemm], ids=["function", "operator"])
-@pytest.mark.parametrize("name", ADVICE)
-def test_vmap_says_what_to_do_instead(name: str, through: Callable[..., Any]) -> None:
-    dims, words, others = ADVICE[name]
-    codes = torch.ones(2, 4, 64).to(torch.float8_e4m3fn), torch.ones(2, 16, 64).to(torch.float8_e4m3fn)
-    given = [t if d == 0 else t[0] for t, d in zip(codes, dims, strict=True)]
-    with pytest.raises(Unsupported, match=words) as refusal:
-        torch.vmap(lambda a, b: through(a, b, scale_mode="tensor", weight_order="nk"), in_dims=dims)(*given)
-    assert not any(other in str(refusal.value) for other in others)
-
-
-def test_the_advice_is_right() -> None:
-    a, b = torch.ones(2, 4, 64).to(torch.float8_e4m3fn), torch.full((2, 16, 64), 2.0).to(torch.float8_e4m3fn)
-    rows = ops.fp8_gemm(a, b[0], scale_mode="tensor", weight_order="nk")
-    assert raw(rows) == raw(ops.fp8_bmm(a, b, scale_mode="tensor", weight_order="nk"))
 
 
 def test_one_scale_for_all_rows_is_not_advised_to_take_leading_dimensions() -> None:

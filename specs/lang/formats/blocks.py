@@ -211,6 +211,12 @@ class BlockFormat:
         constant = self.zero_point.constant if self.zero_point is not None else None
         return self.element.max_finite - (constant or 0)
 
+    @property
+    def tensor_range(self) -> float:
+        """The numerator of a computed tensor scale: the largest value that a code under a scale has."""
+        assert self.scale is not None
+        return self.scale.max_finite * self.largest
+
     def storage_shape(self, shape: Shape) -> Storage:
         """Shapes in memory of a logical array [.., R, C]; [C] counts as one row where blocks have one row.
 
@@ -296,15 +302,13 @@ class BlockFormat:
     def _tensor_scale(self, x: NDArray, given: Any) -> NDArray:
         """The number g of every matrix, float32 [..]."""
         assert self.tensor_scale is not None
-        assert self.scale is not None
         if self.tensor_scale.constant is not None:
             return np.full(x.shape[:-2], self.tensor_scale.constant, np.float32)
         if given is not None:
             return self._given(given, x.shape[:-2], "tensor_scale")
         axes = (-2, -1)[-x.ndim :]
         amax = np.max(np.abs(x), axis=axes, where=np.isfinite(x), initial=self.amax_floor)
-        range_ = np.float32(self.scale.max_finite * self.largest)
-        return np.asarray(np.where(amax > 0, range_ / amax, 1), np.float32)
+        return np.asarray(np.where(amax > 0, np.float32(self.tensor_range) / amax, 1), np.float32)
 
     def decode(self, quantized: Quantized) -> NDArray:
         """Values, float64, in the logical shape and order of rows.

@@ -1,0 +1,1 @@
+"""Quantised tensors as one value: codes and scales in a block format, and the products that take them."""
