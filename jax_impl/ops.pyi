@@ -3305,8 +3305,9 @@ def mhc_pre(
         layer_input = sum_i pre_i residual[t, i]                and, where norm_weight is passed, y / sqrt(mean(y^2) +
                                                                 norm_eps) norm_weight, rounded once
 
-    Everything is float32; products with fn are exact. They are added over 256 columns of each stream, and then over
-    these, so that with generated kernels a row has the same bits whatever other rows a call has.
+    Everything is float32, but products take fn as a sum of two bfloat16 values, within 2^-17 of it, and are exact
+    then. They are added over 256 columns of each stream, and then over these, so that with generated kernels a row
+    has the same bits whatever other rows a call has.
 
     Source: mHC: Manifold-Constrained Hyper-Connections (DeepSeek-AI, 2025); DeepSeek-V4
 
@@ -3336,11 +3337,11 @@ def mhc_pre(
         Unsupported: the call is right, but the implementation or the device cannot run it.
 
     Accuracy:
-        post, comb: relative rounding error 2**-24 (f32); before it at most ((14 * min(H, 256)) + (2 * cdiv(H, 256)) +
-            32) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for
+        post, comb: relative rounding error 2**-24 (f32); before it at most ((10 * min(H, 256)) + (2 * cdiv(H, 256)) +
+            160) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for
             FP8 operands); inexact even where all sums are exact.
-        layer_input: relative rounding error 2**-8 (bf16); before it at most ((14 * min(H, 256)) + (2 * cdiv(H, 256))
-            + 32) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more
+        layer_input: relative rounding error 2**-8 (bf16); before it at most ((10 * min(H, 256)) + (2 * cdiv(H, 256))
+            + 160) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more
             for FP8 operands); inexact even where all sums are exact.
 
     Example:
@@ -3384,8 +3385,9 @@ def mhc_fused_post_pre(
         layer_input = sum_i pre_i residual[t, i]                and, where norm_weight is passed, y / sqrt(mean(y^2) +
                                                                 norm_eps) norm_weight, rounded once
 
-    Everything is float32; products with fn are exact. They are added over 256 columns of each stream, and then over
-    these, so that with generated kernels a row has the same bits whatever other rows a call has.
+    Everything is float32, but products take fn as a sum of two bfloat16 values, within 2^-17 of it, and are exact
+    then. They are added over 256 columns of each stream, and then over these, so that with generated kernels a row
+    has the same bits whatever other rows a call has.
 
     Source: mHC: Manifold-Constrained Hyper-Connections (DeepSeek-AI, 2025); DeepSeek-V4
 
@@ -3421,11 +3423,11 @@ def mhc_fused_post_pre(
     Accuracy:
         residual_cur: relative rounding error 2**-8 (bf16); before it at most (5 + 2) * 2**-24 of the sum of the
             absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8 operands).
-        post, comb: relative rounding error 2**-24 (f32); before it at most ((14 * min(H, 256)) + (2 * cdiv(H, 256)) +
-            32) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for
+        post, comb: relative rounding error 2**-24 (f32); before it at most ((10 * min(H, 256)) + (2 * cdiv(H, 256)) +
+            160) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for
             FP8 operands); inexact even where all sums are exact.
-        layer_input: relative rounding error 2**-8 (bf16); before it at most ((14 * min(H, 256)) + (2 * cdiv(H, 256))
-            + 32) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more
+        layer_input: relative rounding error 2**-8 (bf16); before it at most ((10 * min(H, 256)) + (2 * cdiv(H, 256))
+            + 160) * 2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more
             for FP8 operands); inexact even where all sums are exact.
 
     Example:
@@ -3454,8 +3456,8 @@ def hc_head(
         g = sigmoid((x @ fn^T) rs scale + base) + eps
         y[t] = sum_i g_i residual[t, i]
 
-    Everything is float32, products with fn are exact, and y is rounded once. With generated kernels a row has the
-    same bits whatever other rows a call has.
+    Everything is float32, but products take fn as a sum of two bfloat16 values, within 2^-17 of it, and are exact
+    then. y is rounded once. With generated kernels a row has the same bits whatever other rows a call has.
 
     Source: mHC: Manifold-Constrained Hyper-Connections (DeepSeek-AI, 2025); DeepSeek-V4
 
@@ -3478,7 +3480,7 @@ def hc_head(
         Unsupported: the call is right, but the implementation or the device cannot run it.
 
     Accuracy:
-        y: relative rounding error 2**-8 (bf16); before it at most ((14 * min(H, 256)) + (2 * cdiv(H, 256)) + 32) *
+        y: relative rounding error 2**-8 (bf16); before it at most ((10 * min(H, 256)) + (2 * cdiv(H, 256)) + 160) *
             2**-24 of the sum of the absolute values that are added up (2**-23 on tensor cores, 2**-10 more for FP8
             operands); inexact even where all sums are exact.
 

@@ -17,6 +17,11 @@ GATES = 2 * STREAMS + STREAMS * STREAMS
 CHUNK = 256
 """Columns of each stream that one partial sum covers; the same for any number of rows, on which no result depends."""
 
+PARTS = 2
+"""bfloat16 values that one of fn is multiplied as."""
+PARTS_ERROR = 2.0**-17
+"""How far their sum may be from it, relatively: each is rounded to 8 bits, and the second one has a sign of its own."""
+
 WIDTH = 32
 """Columns of a partial sum: products with every row of fn, then the squares, then zeros."""
 

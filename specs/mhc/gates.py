@@ -6,7 +6,7 @@ of the first kernel's rows, of which those that it read last are still in the se
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from specs.lang.declare.axes import Expr, Ref
@@ -34,7 +34,6 @@ from specs.tile.blocks import Slice, ds, load_block, store_block
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import (
     arange,
-    both,
     cdiv,
     exp2,
     fori_loop,
@@ -52,8 +51,8 @@ from specs.tile.library.codec import is_nan
 from specs.tuned import everywhere
 
 LOG2_E = 1.4426950408889634
-_SPLIT_TILE = 16
-"""Partial sums that programs of several rows load at a time."""
+_CHUNKS = 4
+"""Chunks whose sums programs of several rows load at a time."""
 
 
 def gates_and_input(p: Any) -> None:
@@ -71,15 +70,35 @@ def head(p: Any) -> None:
 def post_and_comb(p: Any, row: Tile) -> None:
     """post and comb of rows [R]."""
     live, (i, j) = row < p.T, (arange(STREAMS), arange(STREAMS))
-    inverse = inverse_rms(p, summed(p, row, arange(1) + p.COLS, _SPLIT_TILE).reshape(p.BLOCK_R))[:, None]
-    post = summed(p, row, i + POST, _SPLIT_TILE) * inverse
-    post = sigmoid(post * load(p.scale, (1,)) + load(p.base, (i + POST,))[None, :]) * p.post_mult
-    store(p.post, (row[:, None], i[None, :], 0), post, live[:, None])
     column = arange(STREAMS * STREAMS) + COMB
-    comb = summed(p, row, column, _SPLIT_TILE) * inverse
-    comb = comb * load(p.scale, (2,)) + load(p.base, (column,))[None, :]
+    squares, post, comb = summed(p, row, (arange(1) + p.COLS, i + POST, column))
+    inverse = inverse_rms(p, squares.reshape(p.BLOCK_R))[:, None]
+    post = sigmoid(post * inverse * load(p.scale, (1,)) + load(p.base, (i + POST,))[None, :]) * p.post_mult
+    store(p.post, (row[:, None], i[None, :], 0), post, live[:, None])
+    comb = comb * inverse * load(p.scale, (2,)) + load(p.base, (column,))[None, :]
     comb = sinkhorn(p, comb.reshape(p.BLOCK_R, STREAMS, STREAMS))
     store(p.comb, (row[:, None, None], i[None, :, None], j[None, None, :]), comb, live[:, None, None])
+
+
+def summed(p: Any, row: Tile, columns: Sequence[Tile]) -> tuple[Tile, ...]:
+    """Groups of columns of the partial sums of rows [R], added over the chunks in order, [R, columns] each.
+
+    Chunks are no dimension of what is read. Compilers may divide such a dimension between lanes, all of which hold the
+    sums of the same rows after a reduction, and then go through the iterations with the same numbers.
+    """
+    size = min(p.SPLITS, _CHUNKS)
+
+    def step(k: Tile, *totals: Tile) -> tuple[Tile, ...]:
+        found = list(totals)
+        for split in (k * size + number for number in range(size)):
+            live = row < p.T if p.SPLITS % size == 0 else (row < p.T) & (split < p.SPLITS)
+            for group, column in enumerate(columns):
+                place = (row[:, None], split, column[None, :])
+                found[group] = found[group] + load(p.partial, place, live[:, None])
+        return tuple(found)
+
+    zero = [zeros((*row.shape, *column.shape)) for column in columns]
+    return tuple(fori_loop(0, -(-p.SPLITS // size), step, *zero))
 
 
 def sinkhorn(p: Any, x: Tile) -> Tile:
@@ -140,24 +159,18 @@ def normalised(p: Any, row: Tile, blocks: Tile, block: Callable[[Tile], tuple[Sl
 
 def pre_gates(p: Any, row: Tile) -> list[Tile]:
     """The four gates of a row, scalars."""
-    rows, i, size = row + arange(1), arange(STREAMS), 1 << (p.SPLITS - 1).bit_length()
-    inverse = inverse_rms(p, summed(p, rows, arange(1) + p.COLS, size).reshape(1))[:, None]
-    mix = summed(p, rows, i + PRE, size) * inverse
-    gates = sigmoid(mix * load(p.scale, (0,)) + load(p.base, (i + PRE,))[None, :]) + p.pre_eps
-    gates = gates.reshape(STREAMS)
+    i = arange(STREAMS)
+    inverse = inverse_rms(p, summed_row(p, row, arange(1) + p.COLS))
+    gates = sigmoid(summed_row(p, row, i + PRE) * inverse * load(p.scale, (0,)) + load(p.base, (i + PRE,))) + p.pre_eps
     return [reduce_sum(where(i == number, gates, 0.0), axis=0) for number in range(STREAMS)]
 
 
-def summed(p: Any, row: Tile, column: Tile, size: int) -> Tile:
-    """Columns of the partial sums of rows [R], added over the chunks, [R, columns]; `size` of them are read at once."""
-    total = zeros((*row.shape, *column.shape))
-    for start in range(0, p.SPLITS, size):
-        split = arange(size) + start
-        mask = (row < p.T)[:, None, None]
-        inside = mask if start + size <= p.SPLITS else both(mask, (split < p.SPLITS)[None, :, None])
-        place = (row[:, None, None], split[None, :, None], column[None, None, :])
-        total = total + reduce_sum(load(p.partial, place, inside), axis=1)
-    return total
+def summed_row(p: Any, row: Tile, column: Tile) -> Tile:
+    """Columns [N] of a row's partial sums, added over the chunks; all are read at once."""
+    size = 1 << (p.SPLITS - 1).bit_length()
+    split = arange(size)
+    inside = None if size == p.SPLITS else (split < p.SPLITS)[:, None]
+    return reduce_sum(load(p.partial, (row, split[:, None], column[None, :]), inside), axis=0)
 
 
 def inverse_rms(p: Any, squares: Tile) -> Tile:

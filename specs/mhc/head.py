@@ -4,8 +4,8 @@
     g = sigmoid((x @ fn^T) rs scale + base) + eps
     y[t] = sum_i g_i residual[t, i]
 
-Everything is float32, products with fn are exact, and y is rounded once. With generated kernels a row has the
-same bits whatever other rows a call has.
+Everything is float32, but products take fn as a sum of two bfloat16 values, within 2^-17 of it, and are exact then. y
+is rounded once. With generated kernels a row has the same bits whatever other rows a call has.
 
 Source: mHC: Manifold-Constrained Hyper-Connections (DeepSeek-AI, 2025); DeepSeek-V4.
 """

@@ -16,13 +16,13 @@ from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Literal, cdiv, emin
 from specs.lang.declare.op import Reference
 from specs.lang.formats.elements import BF16, F32
-from specs.mhc.arrays import CHUNK, COMB, POST, PRE, SPLITS, STREAMS, H
+from specs.mhc.arrays import CHUNK, COMB, PARTS, PARTS_ERROR, POST, PRE, SPLITS, STREAMS, H
 
 NDArray = np.ndarray[Any, Any]
 
-TERMS = 14 * emin(H, Literal(CHUNK)) + 2 * cdiv(H, CHUNK)
-"""A chunk has 4 streams times 3 parts of fn, and its sum is one of several; errors of the squares count half."""
-EXTRA = 32
+TERMS = (STREAMS * PARTS + STREAMS // 2) * emin(H, Literal(CHUNK)) + 2 * cdiv(H, CHUNK)
+"""A chunk has all streams times the parts of fn, and its sum is one of several; errors of the squares count half."""
+EXTRA = 32 + round(PARTS_ERROR / F32.unit_roundoff)
 ACCURACY = Accuracy(exact_for_exact_sums=False, terms=TERMS, extra=EXTRA)
 _ROUNDINGS = 16
 """Errors of the Sinkhorn iterations themselves, relative to comb, in units of the contract."""

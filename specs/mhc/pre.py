@@ -9,8 +9,9 @@
     layer_input = sum_i pre_i residual[t, i]                and, where norm_weight is passed, y / sqrt(mean(y^2) +
                                                             norm_eps) norm_weight, rounded once
 
-Everything is float32; products with fn are exact. They are added over 256 columns of each stream, and then over these,
-so that with generated kernels a row has the same bits whatever other rows a call has.
+Everything is float32, but products take fn as a sum of two bfloat16 values, within 2^-17 of it, and are exact then.
+They are added over 256 columns of each stream, and then over these, so that with generated kernels a row has the same
+bits whatever other rows a call has.
 
 Source: mHC: Manifold-Constrained Hyper-Connections (DeepSeek-AI, 2025); DeepSeek-V4.
 """

@@ -1,8 +1,9 @@
 """Products of every row's streams with fn, and sums of their squares, over `CHUNK` columns of each stream.
 
-The first kernel of every mHC operation that has gates. fn is float32: it is multiplied as three bfloat16 parts that add
-up to it exactly, with the bfloat16 streams as they are, so that products are exact on units without float32. Chunks and
-tiles do not depend on the number of rows, nor does a row's result.
+The first kernel of every mHC operation that has gates. fn is float32: it is multiplied as two bfloat16 parts with the
+bfloat16 streams as they are, so that products are exact on units without float32. What they leave out of fn is less
+than float32 sums of as many products may lose. Chunks and tiles do not depend on the number of rows, nor does a row's
+result.
 
 Rows go from the last to the first: those that `mhc_post` has just written are still in the second-level cache, and the
 first ones are when `specs.mhc.gates` reads them again.
@@ -40,7 +41,7 @@ def products(p: Any) -> None:
         end = None if p.even_h else p.H * (i + 1)
         stream = ds(columns.start + p.H * i, p.BLOCK_H, end=end, in_bounds=p.even_h or None)
         weight = load_block(p.fn, (ds(0, WIDTH), stream))
-        for part in three_parts(weight):
+        for part in two_parts(weight):
             acc = dot(x, part.transpose(), acc)
         return acc, squares
 
@@ -51,13 +52,11 @@ def products(p: Any) -> None:
     store_block(p.partial, (rows, split, ds(0, WIDTH)), acc)
 
 
-def three_parts(x: Tile) -> tuple[Tile, Tile, Tile]:
-    """float32 as three bfloat16 values that add up to it, exactly where no part is subnormal: 8 bits each of its 24."""
+def two_parts(x: Tile) -> tuple[Tile, Tile]:
+    """float32 as two bfloat16 values within `PARTS_ERROR` of it, where neither is subnormal."""
     high = x.to(BF16)
     rest = x - high.to(F32)
-    rest = where(is_nan(rest), 0.0, rest)  # infinities and NaN have no more parts
-    middle = rest.to(BF16)
-    return high, middle, (rest - middle.to(F32)).to(BF16)
+    return high, where(is_nan(rest), 0.0, rest).to(BF16)  # infinities and NaN have no second part
 
 
 PRODUCTS = Kernel(
