@@ -13,7 +13,7 @@ from specs.lang.call.bind import Call, check_attributes
 from specs.lang.declare.op import Op
 from specs.lang.errors import WrongType
 from torch_impl.ambient import settled, undisturbed
-from torch_impl.eager.arrayops import TorchOps
+from torch_impl.eager.arrayops import TorchOps, multiplied
 from torch_impl.formats import describe, dtype_of, format_of
 from torch_impl.repeated import plain, traits
 from torch_impl.transforms import refuse_transforms
@@ -44,7 +44,7 @@ class _UndisturbedOps(TorchOps):
     """TorchOps after the precision of products has been checked."""
 
     def matmul(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        return torch.matmul(a, b)
+        return multiplied(a, b)
 
 
 class DequantisedWeight:

@@ -11,6 +11,7 @@ from jax_impl.formats import dtype_of
 from jax_impl.kernel import nonempty
 from jax_impl.xla.arrayops import JAX_OPS
 from specs.tile.interpret.executor import Buffer, execute
+from specs.tile.interpret.known import KnownOps
 from specs.tile.launch.plan import Launch
 
 
@@ -23,5 +24,12 @@ def executed(launch: Launch, operands: Arrays) -> Arrays:
         if flat is None:
             flat = jnp.zeros(memory.sizes, dtype_of(param.element))
         buffers[param.name] = Buffer(nonempty(flat).reshape(-1), memory.strides)
-    out = execute(launch.program, JAX_OPS, buffers, launch.sizes, launch.grid)
+    numbers = (
+        *launch.sizes.values(),
+        *launch.grid,
+        *(n for b in buffers.values() for n in (*b.strides, *b.flat.shape)),
+    )
+    fixed = not launch.program.wide and all(isinstance(number, int) for number in numbers)
+    ops = KnownOps(JAX_OPS, launch.grid) if fixed else JAX_OPS
+    out = execute(launch.program, ops, buffers, launch.sizes, launch.grid)
     return {name: flat[: prod(launch.arrays[name][1].sizes)] for name, flat in out.items()}

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import torch
 
 from specs.tile.interpret.executor import Buffer, execute
+from specs.tile.interpret.known import KnownOps
 from specs.tile.launch.launches import launches
 from specs.tile.launch.plan import Launch
 from torch_impl.ambient import settled_runner
 from torch_impl.backend import Request, Runner, Tensors
 from torch_impl.eager.arrayops import TorchOps
+from torch_impl.eager.tape import Tape, TapeOps, TooLarge
 from torch_impl.formats import dtype_of, raw_view
 
 
@@ -23,19 +27,38 @@ def executed(request: Request) -> list[Runner]:
 
 
 def _eager(launch: Launch, request: Request) -> Runner:
-    program, ops = launch.program, TorchOps(request.device)
-    taken = []
-    for param in program.arrays:
-        name, memory = launch.arrays[param.name]
-        taken.append((param.name, request.slots[name], dtype_of(param.element), memory))
+    ops = TorchOps(request.device)
+    taken = [(request.slots[launch.arrays[p.name][0]], dtype_of(p.element)) for p in launch.program.arrays]
+    tapes: list[Tape | None] = []  # recorded by the first call, which knows how long the arrays' memory is
 
     def runner(arrays: Tensors) -> None:
-        buffers = {}
-        for name, slot, dtype, memory in taken:
-            buffers[name] = Buffer(_flat(raw_view(arrays[slot], dtype)), memory.strides)
-        execute(program, ops, buffers, launch.sizes, launch.grid)
+        flat = [_flat(raw_view(arrays[slot], dtype)) for slot, dtype in taken]
+        if not tapes:
+            tapes.append(_recorded(launch, ops, flat))
+        if tapes[0] is None:
+            _execute(launch, ops, flat)
+        else:
+            tapes[0].play(flat)
 
     return runner
+
+
+def _recorded(launch: Launch, ops: TorchOps, flat: Sequence[torch.Tensor]) -> Tape | None:
+    """The launch as a tape; None for a program whose constants are too large to be kept."""
+    recorder = TapeOps(ops)
+    try:
+        _execute(launch, recorder, [recorder.buffer(held.shape[0], held.dtype) for held in flat])
+    except TooLarge:
+        return None
+    return recorder.tape
+
+
+def _execute(launch: Launch, ops: Any, flat: Sequence[Any]) -> None:
+    """Runs a launch on memory in the order of its arrays; offsets of 64 bits are not looked at beforehand."""
+    arrays = zip(launch.program.arrays, flat, strict=True)
+    buffers = {param.name: Buffer(held, launch.arrays[param.name][1].strides) for param, held in arrays}
+    own = ops if launch.program.wide else KnownOps(ops, launch.grid)
+    execute(launch.program, own, buffers, launch.sizes, launch.grid)
 
 
 def _flat(tensor: torch.Tensor) -> torch.Tensor:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from specs.lang.formats.elements import ALL, INT32, ElementFormat
+from specs.tile.interpret.windows import Window
 from specs.tile.ir import Opcode
 
 LoopBody = Callable[[Any, list[Any]], list[Any]]
@@ -65,11 +66,15 @@ class ArrayOps(Protocol):
     def put(self, flat: Any, offsets: Any, values: Any, mask: Any | None) -> Any:
         """The buffer with `values` at `offsets` where `mask` is true."""
 
-    def take_runs(self, flat: Any, starts: Any, count: int) -> Any:
-        """`count` elements from each start on, all in range: [*starts, count]."""
+    def take_runs(self, flat: Any, starts: Any, count: int, *, rows: bool, mask: Any = None, other: Any = None) -> Any:
+        """`count` elements from each start on, all in range: [*starts, count].
 
-    def put_runs(self, flat: Any, starts: Any, values: Any, mask: Any | None) -> Any:
-        """The buffer with values [*starts, n] from each start on where `mask`, of the shape of starts, is true."""
+        rows: whether they are rows of the buffer seen as [n, count].
+        mask: which runs are loaded, of as many dimensions as starts; None for all. other: one element for the rest.
+        """
+
+    def put_runs(self, flat: Any, starts: Any, values: Any, mask: Any | None, *, rows: bool) -> Any:
+        """The buffer with values [*starts, count] from each start on where `mask`, of the shape of starts, is true."""
 
     def loop(self, lower: Any, upper: Any, body: LoopBody, carried: list[Any]) -> list[Any]:
         """carried = body(k, carried) for lower <= k < upper (0-d integers)."""
@@ -79,6 +84,25 @@ class ArrayOps(Protocol):
 
     def seen(self, conditions: Any) -> bool:
         """Whether all elements are known to be true without waiting for a device."""
+
+
+class WindowOps(ArrayOps, Protocol):
+    """ArrayOps that move windows of memory (`specs.tile.interpret.known`)."""
+
+    def array(self, x: Any) -> Any:
+        """The library's array of a numpy one."""
+
+    def pad(self, x: Any, margins: tuple[tuple[int, int], ...], value: Any | None) -> Any:
+        """x with elements before and after it along every axis: a numpy scalar, zeros for None."""
+
+    def take_window(self, flat: Any, window: Window, *, stays: bool) -> Any | None:
+        """The elements of a window of a 1-D buffer, [*sizes]; None if the library takes indices for that.
+
+        stays: whether nothing is written to the buffer while the result is in use.
+        """
+
+    def put_window(self, flat: Any, window: Window, values: Any) -> Any | None:
+        """The buffer with values [*sizes] in a window of distinct elements; None if that takes indices."""
 
 
 class ModuleOps:
@@ -183,12 +207,15 @@ class ModuleOps:
             flat[offsets[mask]] = values[mask]
         return flat
 
-    def take_runs(self, flat: Any, starts: Any, count: int) -> Any:
+    def take_runs(self, flat: Any, starts: Any, count: int, *, rows: bool, mask: Any = None, other: Any = None) -> Any:
         """Elements from each start on."""
-        return self.take(flat, starts[..., None] + self.arange(count))
+        del rows
+        loaded = self.take(flat, starts[..., None] + self.arange(count))
+        return loaded if mask is None else self.where(mask[..., None], loaded, other)
 
-    def put_runs(self, flat: Any, starts: Any, values: Any, mask: Any | None) -> Any:
+    def put_runs(self, flat: Any, starts: Any, values: Any, mask: Any | None, *, rows: bool) -> Any:
         """Writes runs in place."""
+        del rows
         if mask is not None:
             starts, values = starts[mask], values[mask]
         return self.put(flat, starts[..., None] + self.arange(values.shape[-1]), values, None)

@@ -13,6 +13,7 @@ from typing import Any
 
 from specs.lang.formats.elements import BOOL, INT32, INT64
 from specs.tile.interpret.arrayops import ArrayOps
+from specs.tile.interpret.known import KnownOps
 from specs.tile.ir import Opcode, Operation, Program, Size, Value, walk
 
 _CHUNK_ELEMENTS = 1 << 23  # largest tile array of one chunk, in elements
@@ -55,12 +56,13 @@ def execute(
 def _in_chunks(run: Run, ops: ArrayOps, state: dict[str, Any], written: list[str], total: int, chunk: int) -> None:
     def body(k: Any, carried: list[Any]) -> list[Any]:
         state.update(zip(written, carried, strict=True))
-        point = ops.arange(chunk) + k * chunk
+        first = ops.binary(Opcode.MUL)(k, ops.const(chunk, INT32))
+        point = ops.binary(Opcode.ADD)(ops.arange(chunk), first)
         if total % chunk == 0:
             run.chunk(state, point, None)
         else:  # after the last grid point: the last one again, without its stores
             last = ops.const(total - 1, INT32)
-            run.chunk(state, ops.binary(Opcode.MIN)(point, last), point <= last)
+            run.chunk(state, ops.binary(Opcode.MIN)(point, last), ops.binary(Opcode.LE)(point, last))
         return [state[name] for name in written]
 
     count = -(-total // chunk)
@@ -99,6 +101,8 @@ class Run:
     ) -> None:
         self.program, self.ops, self.buffers, self.sizes, self.grid = program, ops, buffers, sizes, grid
         self.runs = runs(program)
+        self.known = ops if isinstance(ops, KnownOps) else None
+        self.written = frozenset(param.name for param in program.arrays if param.written)
         self.env: dict[int, Any] = {}
         self.memory: dict[str, Any] = {}
         self.points: Any = None
@@ -151,8 +155,7 @@ class Run:
                 return ops.reshape(ops.const(self.sizes[op.attrs["size"]], INT32), (1,))  # type: ignore[index]
             case Opcode.PROGRAM_ID:
                 axis = int(op.attrs["axis"])  # type: ignore[call-overload]
-                below = prod(self.grid[axis + 1 :])
-                return (self.points // below) % self.grid[axis] if len(self.grid) > 1 else self.points
+                return self.program_id(axis)
             case Opcode.ARANGE:
                 return ops.reshape(ops.arange(shape[0]), (1, shape[0]))
             case Opcode.LOAD:
@@ -177,28 +180,36 @@ class Run:
         a, b = (self.of(value, rank) for value in op.operands)
         return ops.binary(code)(a, b)
 
+    def program_id(self, axis: int) -> Any:
+        if len(self.grid) == 1:
+            return self.points
+        ops, below = self.ops, self.ops.const(prod(self.grid[axis + 1 :]), INT32)
+        return ops.binary(Opcode.IMOD)(ops.binary(Opcode.IDIV)(self.points, below), ops.const(self.grid[axis], INT32))
+
     def join(self, op: Operation) -> Any:
-        shape = op.result.type.shape
+        ops, shape = self.ops, op.result.type.shape
         even, odd = (self.of(value) for value in op.operands)
-        pair = [self.ops.reshape(x, (*x.shape, 1)) for x in (even, odd)]
-        return self.ops.where(self.ops.reshape(self.ops.arange(2), (1,) * len(shape) + (2,)) == 0, *pair)
+        pair = [ops.reshape(x, (*x.shape, 1)) for x in (even, odd)]
+        number = ops.reshape(ops.arange(2), (1,) * len(shape) + (2,))
+        return ops.where(ops.binary(Opcode.EQ)(number, ops.const(0, INT32)), *pair)
 
     def dot(self, op: Operation) -> Any:
         a, b, *acc = (self.of(value) for value in op.operands)
         product = self.ops.matmul(a, b)
-        return acc[0] + product if acc else product
+        return self.ops.binary(Opcode.ADD)(acc[0], product) if acc else product
 
-    def offsets(self, name: str, indices: Sequence[Value], rank: int, *, starts: bool = False) -> Any:
-        """Offsets of a tile's elements; starts: of the first element along its last dimension."""
-        buffer = self.buffers[name]
+    def offsets(self, name: str, indices: Sequence[Value], rank: int, *, run: int = 0) -> Any:
+        """Offsets of a tile's elements; of runs, of their first elements."""
+        ops, buffer = self.ops, self.buffers[name]
         total: Any = None
         for number, (index, stride) in enumerate(zip(indices, buffer.strides, strict=True), 1):
             part = self.of(index, rank)
-            part = part[..., :1] if starts and number == len(indices) else part
+            part = part[..., :1] if run and number == len(indices) else part
             if self.program.wide:
-                part = self.ops.cast(part, INT64)
-            part = part if stride == 1 else part * stride
-            total = part if total is None else total + part
+                part = ops.cast(part, INT64)
+            if stride != 1:
+                part = ops.binary(Opcode.MUL)(part, ops.const(stride, INT64 if self.program.wide else INT32))
+            total = part if total is None else ops.binary(Opcode.ADD)(total, part)
         return total
 
     def run_length(self, op: Operation, shape: tuple[int, ...]) -> int:
@@ -216,36 +227,63 @@ class Run:
         uniform = all(value.type.shape[-1:] in ((), (1,)) for value in others)
         return length if uniform and id(last) in self.runs and last.type.shape[-1] == length else 0
 
+    def are_rows(self, name: str, indices: Sequence[Value], run: int) -> bool:
+        """Whether runs are certain to be rows of the array's memory seen as [n, run]."""
+        *others, _ = self.buffers[name].strides
+        first = self.of(indices[-1])[..., :1]
+        whole = self.memory[name].shape[0] % run == 0 and all(stride % run == 0 for stride in others)
+        return whole and self.known is not None and self.known.known(first) and not (first % run).any()
+
     def load(self, op: Operation) -> Any:
         name, rank = str(op.attrs["array"]), len(op.result.type.shape)
         count = self.program.array(name).rank
         masked, empty = bool(op.attrs["masked"]), not self.memory[name].shape[0]
+        if self.known is not None and not empty and self.known.known(*map(self.of, op.operands[:count])):
+            mask, other = (self.of(value, rank) for value in op.operands[count:]) if masked else (None, None)
+            offsets, stays = self.offsets(name, op.operands[:count], rank), name not in self.written
+            found = self.known.take_known(self.memory[name], offsets, self.live(mask, rank), other, stays=stays)
+            if found is not None:
+                return found
         run = self.run_length(op, op.result.type.shape)
         if run:
-            offsets = self.offsets(name, op.operands[:count], rank, starts=True)
-
-            def take(at: Any) -> Any:
-                return self.ops.take_runs(self.memory[name], at[..., 0], run)
-
-        else:
-            offsets = self.offsets(name, op.operands[:count], rank)
-
-            def take(at: Any) -> Any:
-                return self.ops.take(self.memory[name], at)
-
+            return self.load_runs(op, run)
+        offsets = self.offsets(name, op.operands[:count], rank)
         if not masked and self.inside is None and not empty:
-            return take(offsets)
+            return self.ops.take(self.memory[name], offsets)
         mask, other = (self.of(value, rank) for value in op.operands[count:]) if masked else (None, None)
         if empty:  # the mask is false throughout, or no grid point gets here
             nothing = other if masked else self.ops.const(0, op.result.type.element)
             return self.ops.broadcast(nothing, (offsets.shape[0], *op.result.type.shape))
-        live = mask
-        if self.inside is not None:  # iterations that this grid point does not have read nothing of their own
-            inside = self.ops.reshape(self.inside, (self.inside.shape[0], *([1] * rank)))
-            live = inside if mask is None else mask & inside
-        nowhere = self.ops.const(0, INT64 if self.program.wide else INT32)
-        loaded = take(self.ops.where(live, offsets, nowhere))
+        loaded = self.ops.take(self.memory[name], self.ops.where(self.live(mask, rank), offsets, self.nowhere))
         return self.ops.where(mask, loaded, other) if masked else loaded
+
+    @property
+    def nowhere(self) -> Any:
+        """The offset of what is not read."""
+        return self.ops.const(0, INT64 if self.program.wide else INT32)
+
+    def load_runs(self, op: Operation, run: int) -> Any:
+        """A load of runs, each masked as a whole if at all."""
+        ops, name, rank = self.ops, str(op.attrs["array"]), len(op.result.type.shape)
+        count = self.program.array(name).rank
+        starts = self.offsets(name, op.operands[:count], rank, run=run)
+        rows, memory = self.are_rows(name, op.operands[:count], run), self.memory[name]
+        mask, other = (self.of(value, rank) for value in op.operands[count:]) if op.attrs["masked"] else (None, None)
+        live = self.live(mask, rank)
+        if live is None:
+            return ops.take_runs(memory, starts[..., 0], run, rows=rows)
+        starts = ops.where(live, starts, self.nowhere)[..., 0]
+        if mask is not None and not op.operands[-1].type.shape:
+            return ops.take_runs(memory, starts, run, rows=rows, mask=live[..., 0], other=other)
+        loaded = ops.take_runs(memory, starts, run, rows=rows)
+        return loaded if mask is None else ops.where(mask, loaded, other)
+
+    def live(self, mask: Any, rank: int) -> Any:
+        """A mask without iterations that a grid point does not have, which read nothing of their own."""
+        if self.inside is None:
+            return mask
+        inside = self.ops.reshape(self.inside, (self.inside.shape[0], *([1] * rank)))
+        return inside if mask is None else self.ops.binary(Opcode.AND)(mask, inside)
 
     def store(self, op: Operation) -> None:
         name = str(op.attrs["array"])
@@ -253,21 +291,28 @@ class Run:
         if not self.memory[name].shape[0]:
             return
         count, points = self.program.array(name).rank, self.points.shape[0]
-        run = self.run_length(op, shape)
-        each = (*shape[:-1], 1) if run else shape
-        offsets = self.offsets(name, op.operands[:count], len(shape), starts=bool(run))
-        offsets = self.ops.broadcast(offsets, (points, *each))
-        value = self.ops.broadcast(self.of(op.operands[count], len(shape)), (points, *shape))
         mask = self.of(op.operands[count + 1], len(shape)) if op.attrs["masked"] else None
         for active in (self.active, self.inside):
             if active is not None:
                 live = self.ops.reshape(active, (active.shape[0], *([1] * len(shape))))
-                mask = live if mask is None else mask & live
+                mask = live if mask is None else self.ops.binary(Opcode.AND)(mask, live)
+        value = self.ops.broadcast(self.of(op.operands[count], len(shape)), (points, *shape))
+        if self.known is not None and self.known.known(*map(self.of, op.operands[:count])):
+            offsets = self.ops.broadcast(self.offsets(name, op.operands[:count], len(shape)), (points, *shape))
+            found = self.known.put_known(self.memory[name], offsets, value, mask)
+            if found is not None:
+                self.memory[name] = found
+                return
+        run = self.run_length(op, shape)
+        each = (*shape[:-1], 1) if run else shape
+        offsets = self.offsets(name, op.operands[:count], len(shape), run=run)
+        offsets = self.ops.broadcast(offsets, (points, *each))
         if mask is not None:
             mask = self.ops.broadcast(mask, (points, *each))
         if run:
             mask = None if mask is None else mask[..., 0]
-            self.memory[name] = self.ops.put_runs(self.memory[name], offsets[..., 0], value, mask)
+            rows = self.are_rows(name, op.operands[:count], run)
+            self.memory[name] = self.ops.put_runs(self.memory[name], offsets[..., 0], value, mask, rows=rows)
             return
         self.memory[name] = self.ops.put(self.memory[name], offsets, value, mask)
 
@@ -275,9 +320,10 @@ class Run:
         """Grid points that do not take the branch run it without storing anything."""
         assert op.region is not None
         outer, condition = self.inside, self.of(op.operands[0])
-        self.inside = condition if outer is None else outer & condition
-        for inner in op.region.ops:
-            self.step(inner)
+        self.inside = condition if outer is None else self.ops.binary(Opcode.AND)(outer, condition)
+        if self.known is None or not self.known.known(self.inside) or self.inside.any():
+            for inner in op.region.ops:
+                self.step(inner)
         self.inside = outer
 
     def loop(self, op: Operation) -> None:
@@ -286,13 +332,13 @@ class Run:
         lower, upper = (self.of(value) for value in op.operands[:2])
         uniform = lower.shape[0] == 1 and upper.shape[0] == 1
         stored = sorted({str(o.attrs["array"]) for o in walk(region.ops) if o.code is Opcode.STORE})
-        outer = self.inside
+        outer, both = self.inside, ops.binary(Opcode.AND)
 
         def body(k: Any, carried: list[Any]) -> list[Any]:
             self.memory.update(zip(stored, carried[: len(stored)], strict=True))
             before = carried[len(stored) :]
-            inside = None if uniform else (lower <= k) & (k < upper)
-            self.inside = inside if outer is None else (outer if inside is None else outer & inside)
+            inside = None if uniform else both(ops.binary(Opcode.LE)(lower, k), ops.binary(Opcode.LT)(k, upper))
+            self.inside = inside if outer is None else (outer if inside is None else both(outer, inside))
             self.env[id(region.parameters[0])] = ops.reshape(k, (1,))
             for parameter, value in zip(region.parameters[1:], before, strict=True):
                 self.env[id(parameter)] = value
@@ -307,7 +353,9 @@ class Run:
         init = [self.of(value) for value in op.operands[2:]]
         init = [ops.broadcast(x, (points, *x.shape[1:])) for x in init]
         first = ops.reduce(Opcode.AMIN, lower, 0)
-        last = ops.reduce(Opcode.AMAX, upper, 0)
+        # Grid points outside a branch have loop bounds of what they did not read.
+        needed = upper if uniform or outer is None else ops.where(outer, upper, lower)
+        last = ops.reduce(Opcode.AMAX, needed, 0)
         out = ops.loop(first, last, body, [self.memory[name] for name in stored] + init)
         self.inside = outer
         self.memory.update(zip(stored, out[: len(stored)], strict=True))

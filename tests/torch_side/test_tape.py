@@ -1,0 +1,73 @@
+"""Launches are recorded by the first call, and serve others whatever their tensors hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import specs
+from parity.judge.frameworks import to_torch
+from parity.judge.inputs import generate
+from specs.lang.formats.elements import ElementFormat
+from tests.small import small_case
+from tests.torch_side.calls import raw
+from torch_impl.eager import call
+from torch_impl.eager.arrayops import TorchOps, multiplied
+from torch_impl.eager.tape import TapeOps, TooLarge
+from torch_impl.formats import dtype_of
+from torch_impl.launch import layout_name, prepare
+
+# Gathers and scatters by tables, masked stores at known places, several steps, bounds of loops from memory.
+OPS = ("flash_attn_varlen", "kv_insert", "rotary_embedding", "moe_permute", "embedding")
+
+
+def performed(op: str, seeds: tuple[int, ...]) -> list[list[bytes]]:
+    """Bytes of arguments and results of calls of the same signature, on the data of each seed."""
+    found, ready = [], None
+    for seed in seeds:
+        inputs = generate(specs.get(op), small_case(op), "random", seed)
+        given = [
+            to_torch(inputs.arrays[a.name], inputs.formats[a.name]) if a.name in inputs.arrays else None
+            for a in inputs.op.inputs
+        ]
+        values: Any = [layout_name(value) for value in inputs.attributes.values()]
+        values = tuple(dtype_of(value) if isinstance(value, ElementFormat) else value for value in values)
+        if ready is None:
+            ready = prepare(specs.get(op), given, values, "eager")
+        results = ready(given)
+        found.append(raw([tensor for tensor in (*given, *results) if tensor is not None]))
+    return found
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_a_tape_is_for_any_data(op: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    taped = performed(op, (1, 2, 1))
+    assert taped[0] == taped[2]
+    assert taped[0] != taped[1]
+    monkeypatch.setattr(call, "_recorded", lambda *_: None)
+    assert performed(op, (1, 2)) == taped[:2]
+
+
+def test_constants_are_kept_up_to_a_size() -> None:
+    ops = TapeOps(TorchOps(torch.device("cpu")))
+    ops.array(np.zeros(1 << 17, np.float32))
+    with pytest.raises(TooLarge):
+        ops.array(np.zeros(1 << 18, np.float32))
+
+
+def test_the_same_function_is_called_once() -> None:
+    ops = TapeOps(TorchOps(torch.device("cpu")))
+    x = ops.buffer(8, torch.float32)
+    assert ops.reshape(x, (2, 4)) is ops.reshape(x, (2, 4))
+    assert ops.reshape(x, (2, 4)) is not ops.reshape(x, (4, 2))
+    taken = [ops.take(x, ops.arange(8)) for _ in range(2)]  # memory may have been written in between
+    assert taken[0] is not taken[1]
+
+
+@pytest.mark.parametrize("rows", [1, 3, 4, 32, 33])
+def test_products_of_few_rows_by_the_transpose(rows: int) -> None:
+    a, b = (torch.arange(n * 96, dtype=torch.float32).reshape(n, 96) % 7 for n in (rows, 80))
+    assert torch.equal(multiplied(a, b.T), torch.from_numpy(a.numpy() @ b.numpy().T))
