@@ -8,7 +8,7 @@ from specs.lang.declare.kernel import Config, Tunable
 from specs.tuned import tuned
 
 TUNABLES = (
-    Tunable(name="BLOCK_M", values=(16, 32, 64, 128), doc="rows (queries times heads of a group) per program"),
+    Tunable(name="BLOCK_M", values=(4, 16, 32, 64, 128), doc="rows (queries times heads of a group) per program"),
     Tunable(name="BLOCK_N", values=(16, 32, 64, 128), doc="keys per step"),
     Tunable(name="CHUNK", values=(16, 32, 64, 128, 256, 512), doc="columns per dot"),
     Tunable(name="RELOAD", values=(0, 1), doc="whether queries are loaded for every key tile, not once"),
@@ -20,6 +20,7 @@ TUNABLES = (
 FREE_TILES = Ref("invariant").equals(0)
 """Whether tiles and parts may follow the number of queries."""
 _FEW = FREE_TILES.and_(LONGEST_Q * GROUP <= 16)
+_FEWEST = FREE_TILES.and_(LONGEST_Q * GROUP <= 4)  # no matrix units of a CPU ask for more
 _SMALL = (D <= 64).and_(DV <= 64)
 _NARROW = (D <= 128).and_(DV <= 128)
 _MIDDLE = (D <= 256).and_(DV <= 256)
@@ -54,6 +55,6 @@ def configs(kernel: str) -> tuple[Config, ...]:
             narrow=_NARROW,
             rest=None,
         ),
-        *tuned("cpu", "flash_attention", few_rows=_FEW, every=None),
+        *tuned("cpu", "flash_attention", fewest_rows=_FEWEST, few_rows=_FEW, every=None),
         *tuned("interpret", "flash_attention", every=None),
     )
