@@ -23,7 +23,7 @@ def reduce_splits(
 ):
     SUM_ROWS = 2
     SUM_COLUMNS = 256
-    tile = pl.program_id(0)  # specs/gemm/splits.py:62
+    tile = pl.program_id(0)  # specs/gemm/splits.py:71
     tile_1 = pl.program_id(1)
     offs_m = tile * SUM_ROWS + jnp.arange(SUM_ROWS, dtype=jnp.int32)
     offs_n = tile_1 * SUM_COLUMNS + jnp.arange(SUM_COLUMNS, dtype=jnp.int32)

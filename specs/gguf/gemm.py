@@ -30,7 +30,7 @@ from specs.lang.declare.kernel import Access, Array, Attribute, Config, Kernel, 
 from specs.lang.declare.layouts import Dense, Inner
 from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, Step, definition_of
 from specs.lang.formats.elements import BF16, F16, F32, ElementFormat
-from specs.lang.formats.ggml import BLOCKS, BY_NAME
+from specs.lang.formats.ggml import BLOCKS, BY_NAME, Q4_0, Q8_0
 from specs.lang.formats.packed import PackedBlock
 from specs.tile.library.packed import groups_as_columns, has_vectors
 from specs.tuned import tuned
@@ -111,6 +111,7 @@ def _configs() -> tuple[Config, ...]:
     # XLA's compiler fetches rows of A ahead only where one product takes them, so sums of A are none.
     pallas = {
         "one_row": one_row,
+        "fewest_rows_8_and_4_bits": fewest.and_(_WHOLE).and_(_any_of((Q8_0, Q4_0))),
         "fewest_rows": fewest.and_(_WHOLE).and_(words),
         "few_rows": few.and_(_WHOLE).and_(words),
     }
@@ -133,6 +134,7 @@ def _tunables() -> tuple[Tunable, ...]:
         Tunable(name="STEP", values=(32, 64, 128, 256), doc="elements of K per step of the loop"),
         Tunable(name="WIDE", values=(0, 1, 2), doc="what is loaded at once: a run, numbers of a block, all its codes"),
         Tunable(name="SUM_BY_DOT", values=(0, 1), doc="whether A is summed by products with ones"),
+        Tunable(name="RUN", values=(0, 1), doc="whether a part of K is a run of steps; else parts take turns"),
         kept["GROUP_M"],
         Tunable(name="num_warps", values=(1, *kept["num_warps"].values)),
         kept["num_stages"],
@@ -201,7 +203,7 @@ GGUF_GEMM = Op(
         _case("q2-k", "Q2_K", 2, 8, 256),
         _case("q3-k", "Q3_K", 2, 8, 256),
         _case("q4-k-splits", "Q4_K", 2, 9, 2304, bias=True, formats=(("bias", BF16),)),
-        _case("q4-k-one-row", "Q4_K", 1, 9, 1024, bias=True, formats=(("a", F16),), attributes=(("out_dtype", F32),)),
+        _case("q4-k-one-row", "Q4_K", 1, 9, 1280, bias=True, formats=(("a", F16),), attributes=(("out_dtype", F32),)),
         _case("q5-k-rows", "Q5_K", 33, 8, 256, attributes=(("out_dtype", F32), ("invariant", True))),
         _case("q6-k", "Q6_K", 2, 8, 256, formats=(("a", F16),)),
         _case("iq4-nl", "IQ4_NL", 2, 20, 64),

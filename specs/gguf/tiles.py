@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from specs.gemm.splits import step_of, steps_of
+from specs.gemm.splits import run_of, step_of, steps_of
 from specs.gemm.tiles import finish, span, tile_position
 from specs.lang.formats.elements import F16, F32, INT32
 from specs.lang.formats.ggml import BY_NAME
@@ -37,10 +37,11 @@ def gguf_gemm(p: Any) -> None:
     column = cols.indices() if p.even_n else minimum(cols.indices(), p.N - 1)
     split = program_id(1) if p.SPLITS > 1 else None
     blocks, parts = max(1, p.STEP // form.elements), max(1, form.elements // p.STEP)
-    steps = steps_of(p.K // p.STEP, split, p.SPLITS)
+    steps = p.K // p.STEP
+    begin, end = run_of(steps, split, p.SPLITS) if p.RUN else (0, steps_of(steps, split, p.SPLITS))
 
     def step(k: Tile, acc: Tile) -> Tile:
-        k = step_of(k, split, p.SPLITS)
+        k = k if p.RUN else step_of(k, split, p.SPLITS)
         for i in range(blocks):
             index = k * blocks + i if blocks > 1 else k // parts if parts > 1 else k
             weight = PackedTile(
@@ -58,7 +59,7 @@ def gguf_gemm(p: Any) -> None:
 
     one_row = p.BLOCK_M == 1
     acc = zeros((p.BLOCK_N, form.groups if one_row else p.BLOCK_M))
-    acc = fori_loop(0, steps, step, acc, stages=p.num_stages)
+    acc = fori_loop(begin, end, step, acc, stages=p.num_stages)
     acc = reduce_sum(acc, axis=1)[None, :] if one_row else acc.transpose()
     if split is None:
         finish(p, acc, rows, cols)

@@ -24,7 +24,7 @@ def reduce_splits(
 ):
     SUM_ROWS: tl.constexpr = 2
     SUM_COLUMNS: tl.constexpr = 256
-    tile = tl.program_id(0)  # specs/gemm/splits.py:62
+    tile = tl.program_id(0)  # specs/gemm/splits.py:71
     tile_1 = tl.program_id(1)
     offs_m = tile * SUM_ROWS + tl.arange(0, SUM_ROWS)
     offs_n = tile_1 * SUM_COLUMNS + tl.arange(0, SUM_COLUMNS)
