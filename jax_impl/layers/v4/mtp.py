@@ -42,8 +42,11 @@ def draft(
     rows = ops.rms_norm(rows, weights["embedding_norm"], eps=config.eps, implementation=how)
     normed = ops.rms_norm(residual, weights["hidden_norm"], eps=config.eps, implementation=how)
     e = linear(rows, weights["embedding_proj"], options=step.options, out_dtype=jnp.float32)
-    g = linear(normed, weights["hidden_proj"], options=step.options, out_dtype=jnp.float32)
-    entered = Streams(residual=(g + e[:, None]).astype(residual.dtype))
+    # Products with quantised weights take rows: one per token and stream.
+    g = linear(
+        normed.reshape(-1, normed.shape[-1]), weights["hidden_proj"], options=step.options, out_dtype=jnp.float32
+    )
+    entered = Streams(residual=(g.reshape(residual.shape) + e[:, None]).astype(residual.dtype))
     streams, cache = block(step, 0, weights, entered, cache)
     complete = streams.complete(step)
     return head(step, weights, complete), complete, cache
