@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
 import jax
@@ -13,6 +13,7 @@ from jax_impl import ops
 from jax_impl.layers.step import Options
 from specs.decoder.host import BlockWeight, HostWeight, PackedWeight, RowParts, Single, describe, values
 from specs.decoder.int4 import Int4Experts, Int4Groups
+from specs.decoder.precision import DECODED_ROWS, PACKED_ROWS
 from specs.lang.formats.named import FP8_BLOCK_128, FP8_BLOCK_128_E8M0, MXFP4
 from specs.lang.formats.packed import PackedBlock
 
@@ -164,6 +165,8 @@ def quantised(x: jax.Array, options: Options) -> tuple[jax.Array, jax.Array]:
 
 
 def _packed(x: jax.Array, weight: Packed, bias: jax.Array | None, out_dtype: Any, options: Options) -> jax.Array:
+    if x.shape[0] > PACKED_ROWS and not options.invariant:
+        return _decoded(x, weight, bias, out_dtype, options)
     return ops.gguf_gemm(
         x,
         weight.data,
@@ -173,6 +176,17 @@ def _packed(x: jax.Array, weight: Packed, bias: jax.Array | None, out_dtype: Any
         invariant=options.invariant,
         implementation=options.implementation,
     )
+
+
+def _decoded(x: jax.Array, weight: Packed, bias: jax.Array | None, out_dtype: Any, options: Options) -> jax.Array:
+    """The product with the weight rounded to the format of x, which is decoded a number of rows at a time."""
+    rows, found = weight.data.shape[0], []
+    for start in range(0, rows, DECODED_ROWS):
+        ids = jnp.arange(start, min(start + DECODED_ROWS, rows), dtype=jnp.int32)
+        part = embed(weight, ids, options=replace(options, dtype=x.dtype))
+        addend = None if bias is None else bias[start : start + DECODED_ROWS]
+        found.append(linear(x, Dense(values=part), addend, options=options, out_dtype=out_dtype))
+    return found[0] if len(found) == 1 else jnp.concatenate(found, -1)
 
 
 def embed(table: Weight, ids: jax.Array, *, options: Options) -> jax.Array:

@@ -18,6 +18,7 @@ import torch_impl.layers.moe as torch_moe
 import torch_impl.layers.step as torch_step
 from specs.decoder.host import BlockWeight, HostWeight, PackedWeight, RowParts
 from specs.decoder.int4 import Int4Groups, stacked
+from specs.decoder.precision import PACKED_ROWS
 from specs.gemm.repack import Int4Weight
 from specs.lang.formats.ggml import Q4_1, Q8_0
 from specs.lang.formats.named import MXFP4
@@ -45,6 +46,33 @@ def test_parts_of_several_formats_are_one_product(framework: str) -> None:
     parts = (packed(Q4_1, 5, 64), packed(Q8_0, 7, 64))
     expected = np.concatenate([product(framework, x, part) for part in parts], -1)
     assert np.array_equal(product(framework, x, RowParts(parts=parts)), expected)
+
+
+@pytest.mark.parametrize("framework", ["jax", "torch"])
+def test_many_rows_multiply_packed_weights_rounded_to_their_format(
+    framework: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr({"jax": jax_linear, "torch": torch_linear}[framework], "DECODED_ROWS", 4)
+    codes = RNG.integers(-126, 127, (10, 64))
+    codes[:, ::32] = 127  # so that scales are 17 / 16: values that bfloat16 rounds, and sums that are exact
+    weight = PackedWeight(form=Q8_0, data=encode(Q8_0, codes * (17 / 16)))
+    x, bias = RNG.integers(-4, 5, (PACKED_ROWS + 1, 64)).astype(np.float32), np.arange(10, dtype=np.float32)
+    for rows, values in ((len(x), rounded(weight.decode())), (PACKED_ROWS, weight.decode())):
+        found = with_bias(framework, x[:rows], weight, bias)
+        assert np.array_equal(found, x[:rows] @ values.T + bias), rows
+
+
+def with_bias(framework: str, x: Any, weight: HostWeight, bias: Any) -> Any:
+    """Activations in bfloat16, and a float32 result."""
+    if framework == "jax":
+        given, on_device = jnp.asarray(x, jnp.bfloat16), jax_linear.put(weight, jnp.bfloat16)
+        options = jax_step.Options()
+        return np.asarray(
+            jax_linear.linear(given, on_device, jnp.asarray(bias), options=options, out_dtype=jnp.float32)
+        )
+    tensor, held = torch.from_numpy(x).to(torch.bfloat16), torch_linear.put(weight, torch.bfloat16)
+    chosen = torch_step.Options()
+    return torch_linear.linear(tensor, held, torch.from_numpy(bias), options=chosen, out_dtype=torch.float32).numpy()
 
 
 def int4(rows: int, columns: int, *, act_order: bool) -> Int4Groups:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 
 from specs.decoder.host import BlockWeight, HostArray, HostWeight, PackedWeight, RowParts, Single, describe, values
 from specs.decoder.int4 import Int4Experts, Int4Groups
+from specs.decoder.precision import DECODED_ROWS, PACKED_ROWS
 from specs.lang.formats.named import FP8_BLOCK_128, FP8_BLOCK_128_E8M0, MXFP4
 from specs.lang.formats.packed import PackedBlock
 from torch_impl import ops
@@ -163,6 +164,8 @@ def quantised(x: torch.Tensor, options: Options) -> tuple[torch.Tensor, torch.Te
 def _packed(
     x: torch.Tensor, weight: Packed, bias: torch.Tensor | None, out_dtype: torch.dtype, options: Options
 ) -> torch.Tensor:
+    if x.shape[0] > PACKED_ROWS and not options.invariant:
+        return _decoded(x, weight, bias, out_dtype, options)
     return ops.gguf_gemm(
         x,
         weight.data,
@@ -172,6 +175,19 @@ def _packed(
         invariant=options.invariant,
         implementation=options.implementation,
     )
+
+
+def _decoded(
+    x: torch.Tensor, weight: Packed, bias: torch.Tensor | None, out_dtype: torch.dtype, options: Options
+) -> torch.Tensor:
+    """The product with the weight rounded to the format of x, which is decoded a number of rows at a time."""
+    rows, found = weight.data.shape[0], []
+    for start in range(0, rows, DECODED_ROWS):
+        ids = torch.arange(start, min(start + DECODED_ROWS, rows), dtype=torch.int32, device=x.device)
+        part = embed(weight, ids, options=replace(options, dtype=x.dtype))
+        addend = None if bias is None else bias[start : start + DECODED_ROWS]
+        found.append(linear(x, Dense(values=part), addend, options=options, out_dtype=out_dtype))
+    return found[0] if len(found) == 1 else torch.cat(found, -1)
 
 
 def embed(table: Weight, ids: torch.Tensor, *, options: Options) -> torch.Tensor:
