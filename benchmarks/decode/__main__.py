@@ -1,4 +1,4 @@
-"""Decodes and prompts of a Llama-shaped model with random weights: JAX and the torch twin in turn.
+"""Decodes and prompts of a Llama-shaped model with random weights: JAX and the same step in torch in turn.
 
     python -m benchmarks.decode --precisions bfloat16,fp8,q4_k --batches 1,32,256 --prompts 4096
 

@@ -1,4 +1,4 @@
-"""Steps in torch: the twin of the step in JAX, on a GPU captured into a CUDA graph."""
+"""Steps in torch: the same as in JAX, on a GPU captured into a CUDA graph."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TorchSteps:
 
 
 def random_model(config: DecoderConfig, precision: Precision, device: torch.device) -> Model:
-    """A model with random weights, those of `jax_steps.random_model`."""
+    """A model with the random weights of `jax_steps.random_model`."""
     made = [{name: _weight(name, w, precision, device) for name, w in table.items()} for table in tables(config)]
     return Model(
         config=config,
@@ -82,7 +82,7 @@ def captured(model: Model, load: Load) -> TorchSteps:
 
 
 def _drawn(step: Step, model: Model, caches: Any) -> None:
-    """One step; of decodes alone the most likely tokens become those of the next step."""
+    """One step; of decodes alone the most likely tokens are the next step's."""
     logits = decode(step, model.weights, caches)
     tokens = torch.where(logits.isnan().any(-1), -1, logits.argmax(-1)).to(torch.int32)
     if step.longest == 1:

@@ -86,7 +86,7 @@ def fp4_gemm(
             jnp.where((b_codes & 8) != 0, value_1 * -1.0, value_1).astype(jnp.bfloat16),
             preferred_element_type=jnp.float32
         )
-        a_scale = plgpu.load(a_scale_ref.at[offs_m, k])  # specs/gemm/tiles.py:50
+        a_scale = plgpu.load(a_scale_ref.at[offs_m, k])  # specs/gemm/tiles.py:81
         index = a_scale.astype(jnp.int32)
         # 5.877471754111438e-39 is 2**-127
         a_scale_1 = jnp.where(
@@ -103,4 +103,4 @@ def fp4_gemm(
         return (fma(partial, a_scale_1[:, None] * b_scale_1[None, :], acc_2),)
     (acc_1,) = jax.lax.fori_loop(0, KB // 16, step, (acc,))  # specs/gemm/fp4.py:66
     # Rounded once.
-    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16))  # specs/gemm/tiles.py:45
+    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16))  # specs/gemm/tiles.py:76

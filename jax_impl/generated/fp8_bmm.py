@@ -17,7 +17,7 @@ Generated. Specialised on
     even_k = True
     batched = True
     BLOCK_M = 64
-    BLOCK_N = 16
+    BLOCK_N = 32
     BLOCK_K = 128
     GROUP_M = 1
     num_warps = 4
@@ -39,33 +39,33 @@ def fp8_bmm(
 ):
     group = 128
     BLOCK_M = 64
-    BLOCK_N = 16
+    BLOCK_N = 32
     BLOCK_K = 128
     batch_0 = pl.program_id(1)  # specs/gemm/scaled.py:43
     pid = pl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_n = pl.cdiv(N, BLOCK_N)
     tile_m = jax.lax.div(pid, jnp.int32(tiles_n))
     tile_n = jax.lax.rem(pid, jnp.int32(tiles_n))
-    acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/gemm/scaled.py:62
+    acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/gemm/scaled.py:65
     # Rows and columns over the edge are not stored, so anything is read for them: a mask would keep loads from
     # being asynchronous copies. Past the end of K both operands are zeros.
-    offs_m = tile_m * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/gemm/scaled.py:52
+    offs_m = tile_m * BLOCK_M + jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/gemm/scaled.py:55
     arange_128 = jnp.arange(BLOCK_K, dtype=jnp.int32)
     offs_n = tile_n * BLOCK_N + jnp.arange(BLOCK_N, dtype=jnp.int32)
-    def step(k, carry):  # specs/gemm/scaled.py:63
+    def step(k, carry):  # specs/gemm/scaled.py:66
         k = pipelined(k, 6, warps=4)
         (acc_2,) = carry
-        offs_k = k * BLOCK_K + arange_128  # specs/gemm/scaled.py:52
+        offs_k = k * BLOCK_K + arange_128  # specs/gemm/scaled.py:55
         a = plgpu.load(a_ref.at[batch_0, offs_m[:, None], offs_k[None, :]])
         b = plgpu.load(b_ref.at[batch_0, offs_n[None, :], offs_k[:, None]])
-        # specs/gemm/tiles.py:50
+        # specs/gemm/tiles.py:81
         b_scale = plgpu.load(b_scale_ref.at[batch_0, jax.lax.div(tile_n * BLOCK_N, jnp.int32(group)), k])
         a_scale = plgpu.load(a_scale_ref.at[batch_0, offs_m, k])
-        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:94
+        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:97
         # Scales multiply the sum of their group in float32, so their range never limits the operands'.
-        product = dot_fp8(a, b)  # specs/gemm/scaled.py:57
+        product = dot_fp8(a, b)  # specs/gemm/scaled.py:60
         return (fma(product, scale, acc_2),)
-    (acc_1,) = jax.lax.fori_loop(0, pl.cdiv(K, BLOCK_K), step, (acc,))  # specs/gemm/scaled.py:63
+    (acc_1,) = jax.lax.fori_loop(0, pl.cdiv(K, BLOCK_K), step, (acc,))  # specs/gemm/scaled.py:66
     # Rounded once.
-    # specs/gemm/tiles.py:45
+    # specs/gemm/tiles.py:76
     plgpu.store(c_ref.at[batch_0, offs_m[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16))

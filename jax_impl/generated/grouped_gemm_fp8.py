@@ -83,7 +83,7 @@ def grouped_gemm_fp8(
         a = plgpu.load(a_ref.at[source[:, None], offs_k[None, :]])
         b = plgpu.load(b_ref.at[expert_1, offs_n[None, :], offs_k[:, None]])  # specs/moe/grouped_fp8.py:48
         tile_n_1 = jax.lax.div(tile_n * BLOCK_N, jnp.int32(BLOCK_N))
-        # specs/gemm/tiles.py:50
+        # specs/gemm/tiles.py:81
         scale = plgpu.load(b_scale_ref.at[expert_1, jax.lax.div(tile_n_1 * BLOCK_N, jnp.int32(group)), k])
         by_row = plgpu.load(a_scale_ref.at[source, k])  # specs/moe/grouped.py:118
         scale_1 = (by_row * scale)[:, None]  # specs/moe/grouped_fp8.py:52

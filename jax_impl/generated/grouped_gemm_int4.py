@@ -82,7 +82,7 @@ def grouped_gemm_int4(
         high = high_nibbles(packed, jnp.bfloat16)
         product = jnp.dot(even, low, preferred_element_type=jnp.float32)  # specs/moe/grouped_packed.py:83
         product_1 = product + jnp.dot(odd, high, preferred_element_type=jnp.float32)
-        b_scale = plgpu.load(b_scale_ref.at[expert_1, offs_n, k])  # specs/gemm/tiles.py:50
+        b_scale = plgpu.load(b_scale_ref.at[expert_1, offs_n, k])  # specs/gemm/tiles.py:81
         return (fma(product_1, b_scale.astype(jnp.float32)[None, :], acc_2),)
     # specs/moe/grouped_packed.py:85
     (acc_1,) = jax.lax.fori_loop(0, jnp.where(owned, jnp.int32(pl.cdiv(K, BLOCK_K)), jnp.int32(0)), step, (acc,))

@@ -23,7 +23,7 @@ def reduce_splits(
 ):
     SUM_ROWS = 2
     SUM_COLUMNS = 256
-    tile = pl.program_id(0)  # specs/gemm/splits.py:71
+    tile = pl.program_id(0)  # specs/gemm/splits.py:49
     tile_1 = pl.program_id(1)
     offs_m = tile * SUM_ROWS + jnp.arange(SUM_ROWS, dtype=jnp.int32)
     offs_n = tile_1 * SUM_COLUMNS + jnp.arange(SUM_COLUMNS, dtype=jnp.int32)
@@ -36,4 +36,4 @@ def reduce_splits(
     partial_2 = plgpu.load(partial_ref.at[jnp.int32(3), offs_m[:, None], offs_n[None, :]])
     acc_3 = acc_2 + partial_2
     # Rounded once.
-    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_3.astype(jnp.bfloat16))  # specs/gemm/tiles.py:45
+    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_3.astype(jnp.bfloat16))  # specs/gemm/tiles.py:76

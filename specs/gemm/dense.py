@@ -17,41 +17,56 @@ from typing import Any
 from specs.gemm.dequant import Factors, Operands, Weight, bias_of, swap
 from specs.gemm.oracle import product
 from specs.gemm.scaled import FREE_TILES, K, M, N, grid, invariant, static_conditions, tunables, weight_order
-from specs.gemm.tiles import finish, span, tile_position
+from specs.gemm.splits import SPLITS, in_parts
+from specs.gemm.tiles import finish, span, step_of, steps_of, tile_position
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Expr, Ref
 from specs.lang.declare.kernel import Access, Array, Attribute, Config, Constraint, Kernel, Role, Rows
 from specs.lang.declare.layouts import Dense, Inner
-from specs.lang.declare.op import Case, FrameworkProduct, Independent, Op, Reference, definition_of, single
+from specs.lang.declare.op import Case, FrameworkProduct, Independent, Op, Reference, definition_of
 from specs.lang.formats.elements import BF16, F16, F32, ElementFormat
 from specs.tile.blocks import UNDEFINED, Slice, load_block
 from specs.tile.frontend.trace import Tile
 from specs.tile.interpret.arrayops import ArrayOps
-from specs.tile.language import cdiv, dot, fori_loop, zeros
+from specs.tile.language import cdiv, dot, fori_loop, program_id, zeros
 from specs.tuned import tuned
 
 WIDE = (BF16, F16, F32)
 
 
 def gemm(p: Any) -> None:
-    """One [BLOCK_M, BLOCK_N] tile of C."""
+    """One [BLOCK_M, BLOCK_N] tile of C, or of one part's share of it."""
     tile_m, tile_n = tile_position(p)
     rows, cols = span(tile_m, p.BLOCK_M, UNDEFINED), span(tile_n, p.BLOCK_N, UNDEFINED)
-    acc = multiplied(p, lambda depth: load_block(p.a, (rows, depth)), lambda depth: load_block(p.b, (depth, cols)))
-    finish(p, acc, rows, cols)
+    split = program_id(1) if p.SPLITS > 1 else None
+    acc = multiplied(
+        p,
+        lambda depth: load_block(p.a, (rows, depth)),
+        lambda depth: load_block(p.b, (depth, cols)),
+        split,
+        p.SPLITS,
+    )
+    finish(p, acc, rows, cols, split=split)
 
 
-def multiplied(p: Any, a_of: Callable[[Slice], Tile], b_of: Callable[[Slice], Tile]) -> Tile:
-    """The sum over K of products of tiles, each loaded for a range of K; float32 [BLOCK_M, BLOCK_N]."""
+def multiplied(
+    p: Any,
+    a_of: Callable[[Slice], Tile],
+    b_of: Callable[[Slice], Tile],
+    split: Tile | None = None,
+    splits: int = 1,
+) -> Tile:
+    """The sum over K, or a part of it, of products of tiles, each loaded for a range; float32 [BLOCK_M, BLOCK_N]."""
 
     def step(k: Tile, acc: Tile) -> Tile:
-        depth = span(k, p.BLOCK_K)
+        depth = span(step_of(k, split, splits), p.BLOCK_K)
         a, b = a_of(depth), b_of(depth)
         # A float32 operand makes the other one float32: matrix units would round it.
         wide = F32 if F32 in (a.element, b.element) else a.element
         return dot(a.to(wide), b.to(wide), acc)
 
-    acc: Tile = fori_loop(0, cdiv(p.K, p.BLOCK_K), step, zeros((p.BLOCK_M, p.BLOCK_N)))
+    steps = steps_of(cdiv(p.K, p.BLOCK_K), split, splits)
+    acc: Tile = fori_loop(0, steps, step, zeros((p.BLOCK_M, p.BLOCK_N)))
     return acc
 
 
@@ -75,18 +90,13 @@ def _activations(ops: ArrayOps, given: Operands) -> Factors:
 
 def _configs() -> tuple[Config, ...]:
     wide = Ref("a_format").equals(F32).or_(Ref("b_format").equals(F32))
-    classes: dict[str, Expr | None] = {
-        "float32": wide,
-        "few_rows": FREE_TILES.and_(M <= 16),
-        "rows_64": FREE_TILES.and_(M <= 64),
-        "rest": None,
-    }
-    few: dict[str, Expr | None] = {"float32": wide, "rest": None}
+    few, some, rows_64 = FREE_TILES.and_(M <= 16), FREE_TILES.and_(M <= 32), FREE_TILES.and_(M <= 64)
+    host: dict[str, Expr | None] = {"float32": wide, "rest": None}
     return (
-        *tuned("cuda", "gemm", **classes),
-        *tuned("xpu", "gemm", **classes),
-        *tuned("cpu", "gemm", **few),
-        *tuned("interpret", "gemm", **few),
+        *tuned("cuda", "gemm", float32=wide, few_rows=few, rows_32=some, rows_64=rows_64, rest=None),
+        *tuned("xpu", "gemm", float32=wide, few_rows=few, rows_64=rows_64, rest=None),
+        *tuned("cpu", "gemm", **host),
+        *tuned("interpret", "gemm", **host),
     )
 
 
@@ -95,7 +105,7 @@ _FREE = Dense(inner=Inner.FREE)
 _KERNEL = Kernel(
     name="gemm",
     doc="Product of unquantised activations and weights.",
-    axes=(M, N, K),
+    axes=(M, N, K, SPLITS),
     arrays=(
         Array(name="a", doc="activations", shapes=((Rows(M), K),), formats=WIDE),
         Array(
@@ -136,7 +146,7 @@ def _case(name: str, m: int, n: int, k: int, absent: tuple[str, ...] = (), **fie
     return Case(name=name, sizes=sizes, attributes=tuple(attributes.items()), absent=absent, **fields)
 
 
-GEMM: Op = single(
+GEMM: Op = in_parts(
     _KERNEL,
     family="gemm",
     definition=definition_of(__doc__),
@@ -165,7 +175,9 @@ GEMM: Op = single(
         ),
         _case("router", 17, 40, 160, ("bias",), formats=(("b", F32),), attributes={"out_dtype": F32}),
         _case("f32", 5, 24, 72, formats=(("a", F32), ("b", F32))),
+        _case("splits", 3, 70, 2120, attributes={"out_dtype": F32}),
         _case("no-rows", 0, 64, 32, ("bias",)),
         _case("prefill", 4096, 4096, 4096, ("bias",), large=True, golden=True),
+        _case("decode", 1, 4096, 4096, ("bias",), large=True),
     ),
 )

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from specs.gemm.scaled import within_a_group
-from specs.gemm.splits import step_of, steps_of
-from specs.gemm.tiles import finish, span, tile_position
+from specs.gemm.tiles import finish, span, step_of, steps_of, tile_position
 from specs.lang.formats.elements import F32, UINT8, ElementFormat
-from specs.tile.blocks import UNDEFINED, Slice, load_block, store_block
+from specs.tile.blocks import UNDEFINED, Slice, load_block
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import (
     arange,
@@ -64,10 +63,7 @@ def multiply(p: Any, operand: ElementFormat, zero_of_a: OfRows | None = None, sc
     acc = fori_loop(0, steps, step, acc, stages=p.num_stages)  # scales as well as what is multiplied
     if scaled is not None:
         acc = scaled(p, acc, rows, cols)
-    if split is None:
-        finish(p, acc, rows, cols)
-    else:
-        store_block(p.c, (split, rows, cols), acc)
+    finish(p, acc, rows, cols, split=split)
 
 
 def block(p: Any, k: Tile, acc: Tile, rows: Slice, cols: Slice, operand: ElementFormat, a_zero: Tile | None) -> Tile:

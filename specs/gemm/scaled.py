@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from specs.gemm.tiles import finish, scale_at, span, tile_position
+from specs.gemm.tiles import finish, scale_at, span, step_of, steps_of, tile_position
 from specs.lang.declare.axes import Axis, Ref
 from specs.lang.declare.kernel import Attribute, Tunable
 from specs.lang.formats.elements import E4M3, E5M2, F32
@@ -39,13 +39,16 @@ FREE_TILES = Ref("invariant").equals(0)
 
 
 def scaled_gemm(p: Any) -> None:
-    """One [BLOCK_M, BLOCK_N] tile of C."""
+    """One [BLOCK_M, BLOCK_N] tile of C, or of one part's share of it."""
     batch = (program_id(1),) if p.batched else ()
+    splits = 1 if p.batched else p.SPLITS
+    split = program_id(1) if splits > 1 else None
     tile_m, tile_n = tile_position(p)
     rows = span(tile_m, p.BLOCK_M, UNDEFINED)
     cols = span(tile_n, p.BLOCK_N, UNDEFINED)
 
     def step(k: Tile, acc: Tile) -> Tile:
+        k = step_of(k, split, splits)
         depth = span(k, p.BLOCK_K)
         # Rows and columns over the edge are not stored, so anything is read for them: a mask would keep loads from
         # being asynchronous copies. Past the end of K both operands are zeros.
@@ -60,10 +63,10 @@ def scaled_gemm(p: Any) -> None:
         return dot(a, b.to(a.element), acc)
 
     acc = zeros((p.BLOCK_M, p.BLOCK_N))
-    acc = fori_loop(0, cdiv(p.K, p.BLOCK_K), step, acc, stages=scale_stages(p))
+    acc = fori_loop(0, steps_of(cdiv(p.K, p.BLOCK_K), split, splits), step, acc, stages=scale_stages(p))
     if p.scale_mode not in GROUPED:
         acc = constant_scales(p, batch, acc, rows, cols)
-    finish(p, acc, rows, cols, batch)
+    finish(p, acc, rows, cols, batch, split)
 
 
 def scale_stages(p: Any) -> int | None:

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from specs.gemm.splits import run_of, step_of, steps_of
-from specs.gemm.tiles import finish, span, tile_position
+from specs.gemm.tiles import finish, run_of, span, step_of, steps_of, tile_position
 from specs.lang.formats.elements import F16, F32, INT32
 from specs.lang.formats.ggml import BY_NAME
 from specs.tile.blocks import UNDEFINED, Slice, ds, load_block, store_block

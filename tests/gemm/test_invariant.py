@@ -11,6 +11,7 @@ import pytest
 import specs
 from specs.lang.declare.kernel import Array, Rows
 from specs.lang.declare.op import Case, Op
+from specs.quant.group import GROUP_QUANT
 from specs.tile.launch.cases import case_launches
 from tests.contract import suite
 from tests.small import row_axis
@@ -41,7 +42,8 @@ def plans(op: Op, case: Case, target: str, *, invariant: bool) -> set[Any]:
     for rows in NUMBERS:
         given = with_rows(op, case, rows, invariant=invariant)
         launched = case_launches(op, given, target, strided=True)
-        found.add(tuple((one.kernel.name, one.key.static, tuple(one.tunables.items())) for one in launched))
+        sums = [one for one in launched if one.kernel != GROUP_QUANT]  # whose codes are exact in every tile
+        found.add(tuple((one.kernel.name, one.key.static, tuple(one.tunables.items())) for one in sums))
     return found
 
 

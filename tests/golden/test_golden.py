@@ -171,7 +171,7 @@ def test_missing_changed_and_superfluous_files_are_stale(tmp_path: Path, files: 
 
 def test_one_element_more_in_a_tile_shows(files: Files) -> None:
     """A changed tunable reaches the source, so the comparison can fail."""
-    op = specs.get("fp8_gemm")
+    op = specs.get("fp8_bmm")
     (step,) = op.steps
     rows = [replace(row, values=(*row.values[:-1], ("num_stages", 1))) for row in step.kernel.configs]
     other = replace(op, steps=(replace(step, kernel=replace(step.kernel, configs=tuple(rows))),))
@@ -203,7 +203,7 @@ def counted(op: Op) -> tuple[Op, list[Counted]]:
 
 
 @pytest.mark.parametrize("name", emitters())
-@pytest.mark.parametrize("op_name", ["fp8_gemm", "per_tensor_quant_fp8"])
+@pytest.mark.parametrize("op_name", ["fp8_bmm", "per_tensor_quant_fp8"])
 def test_a_cold_specialisation_is_traced_and_emitted_once(name: str, op_name: str) -> None:
     op, bodies = counted(specs.get(op_name))
     emitter = emitters()[name]

@@ -39,11 +39,12 @@ def bmm(
     tiles_n = tl.cdiv(N, BLOCK_N)
     tile_m = pid // tiles_n
     tile_n = pid % tiles_n
-    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/gemm/dense.py:54
+    steps = tl.cdiv(K, BLOCK_K)  # specs/gemm/dense.py:68
+    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)
     arange_64 = tl.arange(0, BLOCK_M)  # specs/gemm/batched.py:42
     offs_m = tile_m * BLOCK_M + arange_64
     offs_n = tile_n * BLOCK_N + arange_64
-    for k in range(tl.cdiv(K, BLOCK_K)):  # specs/gemm/dense.py:54
+    for k in range(steps):  # specs/gemm/dense.py:69
         offs_k = k * BLOCK_K + arange_64  # specs/gemm/batched.py:42
         a = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + batch * stride_a1 + offs_k[None, :]))
         b = tl.load(b_ptr + (batch * stride_b0 + offs_k[:, None] + offs_n[None, :] * stride_b2))

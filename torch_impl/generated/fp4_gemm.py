@@ -85,7 +85,7 @@ def fp4_gemm(
             tl.where((a_codes & 8) != 0, value * -1.0, value).to(tl.bfloat16),
             tl.where((b_codes & 8) != 0, value_1 * -1.0, value_1).to(tl.bfloat16)
         )
-        a_scale = tl.load(a_scale_ptr + (offs_m * stride_a_scale0 + k))  # specs/gemm/tiles.py:50
+        a_scale = tl.load(a_scale_ptr + (offs_m * stride_a_scale0 + k))  # specs/gemm/tiles.py:81
         index = a_scale.to(tl.int32)
         # 5.877471754111438e-39 is 2**-127
         a_scale_1 = tl.where(
@@ -101,4 +101,4 @@ def fp4_gemm(
         )
         acc = acc + partial * (a_scale_1[:, None] * b_scale_1[None, :])
     # Rounded once.
-    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc.to(tl.bfloat16))  # specs/gemm/tiles.py:45
+    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc.to(tl.bfloat16))  # specs/gemm/tiles.py:76

@@ -17,7 +17,7 @@ Generated. Specialised on
     even_k = True
     batched = True
     BLOCK_M = 64
-    BLOCK_N = 16
+    BLOCK_N = 32
     BLOCK_K = 128
     GROUP_M = 1
     num_warps = 4
@@ -40,30 +40,30 @@ def fp8_bmm(
 ):
     group: tl.constexpr = 128
     BLOCK_M: tl.constexpr = 64
-    BLOCK_N: tl.constexpr = 16
+    BLOCK_N: tl.constexpr = 32
     BLOCK_K: tl.constexpr = 128
     batch_0 = tl.program_id(1)  # specs/gemm/scaled.py:43
     pid = tl.program_id(0)  # specs/gemm/tiles.py:21
     tiles_n = tl.cdiv(N, BLOCK_N)
     tile_m = pid // tiles_n
     tile_n = pid % tiles_n
-    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/gemm/scaled.py:62
+    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/gemm/scaled.py:65
     # Rows and columns over the edge are not stored, so anything is read for them: a mask would keep loads from
     # being asynchronous copies. Past the end of K both operands are zeros.
-    offs_m = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/gemm/scaled.py:52
+    offs_m = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/gemm/scaled.py:55
     arange_128 = tl.arange(0, BLOCK_K)
     offs_n = tile_n * BLOCK_N + tl.arange(0, BLOCK_N)
-    for k in tl.range(tl.cdiv(K, BLOCK_K), num_stages=6):  # specs/gemm/scaled.py:63
-        offs_k = k * BLOCK_K + arange_128  # specs/gemm/scaled.py:52
+    for k in tl.range(tl.cdiv(K, BLOCK_K), num_stages=6):  # specs/gemm/scaled.py:66
+        offs_k = k * BLOCK_K + arange_128  # specs/gemm/scaled.py:55
         a = tl.load(a_ptr + (batch_0 * stride_a0 + offs_m[:, None] * stride_a1 + offs_k[None, :]))
         b = tl.load(b_ptr + (batch_0 * stride_b0 + offs_k[:, None] + offs_n[None, :] * stride_b2))
-        # specs/gemm/tiles.py:50
+        # specs/gemm/tiles.py:81
         b_scale = tl.load(b_scale_ptr + (batch_0 * stride_b_scale0 + k * stride_b_scale1 + tile_n * BLOCK_N // group))
         a_scale = tl.load(a_scale_ptr + (batch_0 * stride_a_scale0 + offs_m * stride_a_scale1 + k))
-        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:94
+        scale = (a_scale * b_scale)[:, None]  # specs/gemm/scaled.py:97
         # Scales multiply the sum of their group in float32, so their range never limits the operands'.
-        product = tl.dot(a, b)  # specs/gemm/scaled.py:57
+        product = tl.dot(a, b)  # specs/gemm/scaled.py:60
         acc = acc + product * scale
     # Rounded once.
-    # specs/gemm/tiles.py:45
+    # specs/gemm/tiles.py:76
     tl.store(c_ptr + (batch_0 * (M * N) + offs_m[:, None] * N + offs_n[None, :]), acc.to(tl.bfloat16))

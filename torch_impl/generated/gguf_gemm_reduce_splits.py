@@ -24,7 +24,7 @@ def reduce_splits(
 ):
     SUM_ROWS: tl.constexpr = 2
     SUM_COLUMNS: tl.constexpr = 256
-    tile = tl.program_id(0)  # specs/gemm/splits.py:71
+    tile = tl.program_id(0)  # specs/gemm/splits.py:49
     tile_1 = tl.program_id(1)
     offs_m = tile * SUM_ROWS + tl.arange(0, SUM_ROWS)
     offs_n = tile_1 * SUM_COLUMNS + tl.arange(0, SUM_COLUMNS)
@@ -45,4 +45,4 @@ def reduce_splits(
     partial_6 = tl.load(partial_ptr + (7 * (M * N) + offs_m[:, None] * N + offs_n[None, :]))
     acc_7 = acc_6 + partial_6
     # Rounded once.
-    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc_7.to(tl.bfloat16))  # specs/gemm/tiles.py:45
+    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc_7.to(tl.bfloat16))  # specs/gemm/tiles.py:76

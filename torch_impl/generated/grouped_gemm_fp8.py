@@ -89,7 +89,7 @@ def grouped_gemm_fp8(
             )
         )
         tile_n_1 = tile_n * BLOCK_N // BLOCK_N
-        # specs/gemm/tiles.py:50
+        # specs/gemm/tiles.py:81
         scale = tl.load(
             b_scale_ptr + (
                 tl.cast(expert_1, tl.int64) * stride_b_scale0 + tl.cast(k, tl.int64) + tl.cast(

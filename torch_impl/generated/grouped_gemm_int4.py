@@ -109,7 +109,7 @@ def grouped_gemm_int4(
         )
         product = tl.dot(even, low)  # specs/moe/grouped_packed.py:83
         product_1 = tl.dot(odd, high, acc=product)
-        # specs/gemm/tiles.py:50
+        # specs/gemm/tiles.py:81
         b_scale = tl.load(b_scale_ptr + (expert_1 * stride_b_scale0 + k + offs_n * stride_b_scale2))
         acc = acc + product_1 * b_scale.to(tl.float32)[None, :]
     mask_r = row < tl.where(live, end, 0)  # specs/moe/grouped.py:126

@@ -68,24 +68,24 @@ def int4_gemm_w4a16_split(
     tiles_n = tl.cdiv(N, BLOCK_N)
     tile_m = pid // tiles_n
     tile_n = pid % tiles_n
-    split = tl.program_id(1)  # specs/gemm/int4_tiles.py:53
+    split = tl.program_id(1)  # specs/gemm/int4_tiles.py:52
     steps = tl.cdiv(K, BLOCK_K * UNROLL)
-    steps_1 = tl.cdiv(steps - split, SPLITS)  # specs/gemm/splits.py:43
-    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/gemm/int4_tiles.py:63
+    steps_1 = tl.cdiv(steps - split, SPLITS)  # specs/gemm/tiles.py:42
+    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/gemm/int4_tiles.py:62
     # Rows after the last are not read. With the last one in their place, which all programs read at once, M = 1 took
     # 60 us on an H200 (N = 8192, K = 28672), M = 16 took 43.
-    offs_m = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/gemm/int4_tiles.py:91
+    offs_m = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/gemm/int4_tiles.py:87
     arange_128 = tl.arange(0, BLOCK_K)
-    arange_64 = tl.arange(0, BLOCK_K // 2)  # specs/gemm/int4_tiles.py:123
+    arange_64 = tl.arange(0, BLOCK_K // 2)  # specs/gemm/int4_tiles.py:119
     offs_n = tile_n * BLOCK_N + arange_64
     # scales as well as what is multiplied
-    for k in tl.range(steps_1, num_stages=3):  # specs/gemm/int4_tiles.py:64
-        k_1 = k * SPLITS + split  # specs/gemm/splits.py:52
-        k_2 = k_1 * UNROLL  # specs/gemm/int4_tiles.py:60
-        offs_k = k_2 * BLOCK_K + arange_128  # specs/gemm/int4_tiles.py:91
+    for k in tl.range(steps_1, num_stages=3):  # specs/gemm/int4_tiles.py:63
+        k_1 = k * SPLITS + split  # specs/gemm/tiles.py:51
+        k_2 = k_1 * UNROLL  # specs/gemm/int4_tiles.py:59
+        offs_k = k_2 * BLOCK_K + arange_128  # specs/gemm/int4_tiles.py:87
         a = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k[None, :]))
-        a_even, a_odd = tl.split(tl.reshape(a, [BLOCK_M, BLOCK_K // 2, 2]))  # specs/gemm/int4_tiles.py:75
-        offs_b0 = k_2 * (BLOCK_K // 2) + arange_64  # specs/gemm/int4_tiles.py:123
+        a_even, a_odd = tl.split(tl.reshape(a, [BLOCK_M, BLOCK_K // 2, 2]))  # specs/gemm/int4_tiles.py:71
+        offs_b0 = k_2 * (BLOCK_K // 2) + arange_64  # specs/gemm/int4_tiles.py:119
         packed = tl.load(b_ptr + (offs_b0[:, None] + offs_n[None, :] * stride_b1))
         b_even = tl.inline_asm_elementwise(
             LOW_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4
@@ -93,16 +93,16 @@ def int4_gemm_w4a16_split(
         b_odd = tl.inline_asm_elementwise(
             HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed], dtype=tl.bfloat16, is_pure=True, pack=4
         )
-        product = tl.dot(a_even, b_even)  # specs/gemm/int4_tiles.py:79
+        product = tl.dot(a_even, b_even)  # specs/gemm/int4_tiles.py:75
         partial = tl.dot(a_odd, b_odd, acc=product)
         b_scale = tl.load(b_scale_ptr + (k_2 * stride_b_scale0 + offs_n))
         scale = b_scale.to(tl.float32)
         acc_1 = acc + partial * scale[None, :]
-        k_3 = k_2 + 1  # specs/gemm/int4_tiles.py:60
-        offs_k_1 = k_3 * BLOCK_K + arange_128  # specs/gemm/int4_tiles.py:91
+        k_3 = k_2 + 1  # specs/gemm/int4_tiles.py:59
+        offs_k_1 = k_3 * BLOCK_K + arange_128  # specs/gemm/int4_tiles.py:87
         a_1 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_1[None, :]))
-        a_even_1, a_odd_1 = tl.split(tl.reshape(a_1, [BLOCK_M, BLOCK_K // 2, 2]))  # specs/gemm/int4_tiles.py:75
-        offs_b0_1 = k_3 * (BLOCK_K // 2) + arange_64  # specs/gemm/int4_tiles.py:123
+        a_even_1, a_odd_1 = tl.split(tl.reshape(a_1, [BLOCK_M, BLOCK_K // 2, 2]))  # specs/gemm/int4_tiles.py:71
+        offs_b0_1 = k_3 * (BLOCK_K // 2) + arange_64  # specs/gemm/int4_tiles.py:119
         packed_1 = tl.load(b_ptr + (offs_b0_1[:, None] + offs_n[None, :] * stride_b1))
         b_even_1 = tl.inline_asm_elementwise(
             LOW_NIBBLES_BF16, "=&r,=&r,r", [packed_1], dtype=tl.bfloat16, is_pure=True, pack=4
@@ -110,9 +110,9 @@ def int4_gemm_w4a16_split(
         b_odd_1 = tl.inline_asm_elementwise(
             HIGH_NIBBLES_BF16, "=&r,=&r,r", [packed_1], dtype=tl.bfloat16, is_pure=True, pack=4
         )
-        product_1 = tl.dot(a_even_1, b_even_1)  # specs/gemm/int4_tiles.py:79
+        product_1 = tl.dot(a_even_1, b_even_1)  # specs/gemm/int4_tiles.py:75
         partial_1 = tl.dot(a_odd_1, b_odd_1, acc=product_1)
         b_scale_1 = tl.load(b_scale_ptr + (k_3 * stride_b_scale0 + offs_n))
         scale_1 = b_scale_1.to(tl.float32)
         acc = acc_1 + partial_1 * scale_1[None, :]
-    tl.store(c_ptr + (split * (M * N) + offs_m[:, None] * N + offs_n[None, :]), acc)  # specs/gemm/int4_tiles.py:70
+    tl.store(c_ptr + (split * (M * N) + offs_m[:, None] * N + offs_n[None, :]), acc)  # specs/gemm/tiles.py:71

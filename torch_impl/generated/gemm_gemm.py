@@ -8,6 +8,7 @@ Generated. Specialised on
     a = bf16
     b = bf16
     c = bf16
+    SPLITS = 1
     even_m = True
     even_n = True
     even_k = True
@@ -46,15 +47,16 @@ def gemm(
     inside = pid % per_band
     tile_m = first + inside % height
     tile_n = inside // height
-    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)  # specs/gemm/dense.py:54
-    arange_128 = tl.arange(0, BLOCK_M)  # specs/gemm/dense.py:40
+    steps = tl.cdiv(K, BLOCK_K)  # specs/gemm/dense.py:68
+    acc = tl.full([BLOCK_M, BLOCK_N], 0.0, tl.float32)
+    arange_128 = tl.arange(0, BLOCK_M)  # specs/gemm/dense.py:44
     offs_m = tile_m * BLOCK_M + arange_128
     arange_64 = tl.arange(0, BLOCK_K)
     offs_n = tile_n * BLOCK_N + arange_128
-    for k in range(tl.cdiv(K, BLOCK_K)):  # specs/gemm/dense.py:54
-        offs_k = k * BLOCK_K + arange_64  # specs/gemm/dense.py:40
+    for k in range(steps):  # specs/gemm/dense.py:69
+        offs_k = k * BLOCK_K + arange_64  # specs/gemm/dense.py:44
         a = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k[None, :]))
         b = tl.load(b_ptr + (offs_k[:, None] + offs_n[None, :] * stride_b1))
         acc = tl.dot(a, b, acc=acc)
     # Rounded once.
-    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc.to(tl.bfloat16))  # specs/gemm/tiles.py:45
+    tl.store(c_ptr + (offs_m[:, None] * N + offs_n[None, :]), acc.to(tl.bfloat16))  # specs/gemm/tiles.py:76

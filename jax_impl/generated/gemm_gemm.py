@@ -8,6 +8,7 @@ Generated. Specialised on
     a = bf16
     b = bf16
     c = bf16
+    SPLITS = 1
     even_m = True
     even_n = True
     even_k = True
@@ -45,17 +46,18 @@ def gemm(
     inside = jax.lax.rem(pid, jnp.int32(per_band))
     tile_m = first + jax.lax.rem(inside, height)
     tile_n = jax.lax.div(inside, height)
-    acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)  # specs/gemm/dense.py:54
-    arange_128 = jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/gemm/dense.py:40
+    steps = pl.cdiv(K, BLOCK_K)  # specs/gemm/dense.py:68
+    acc = jnp.full((BLOCK_M, BLOCK_N), 0.0, jnp.float32)
+    arange_128 = jnp.arange(BLOCK_M, dtype=jnp.int32)  # specs/gemm/dense.py:44
     offs_m = tile_m * BLOCK_M + arange_128
     arange_64 = jnp.arange(BLOCK_K, dtype=jnp.int32)
     offs_n = tile_n * BLOCK_N + arange_128
-    def step(k, carry):  # specs/gemm/dense.py:54
+    def step(k, carry):  # specs/gemm/dense.py:69
         (acc_2,) = carry
-        offs_k = k * BLOCK_K + arange_64  # specs/gemm/dense.py:40
+        offs_k = k * BLOCK_K + arange_64  # specs/gemm/dense.py:44
         a = plgpu.load(a_ref.at[offs_m[:, None], offs_k[None, :]])
         b = plgpu.load(b_ref.at[offs_n[None, :], offs_k[:, None]])
         return (acc_2 + jnp.dot(a, b, preferred_element_type=jnp.float32),)
-    (acc_1,) = jax.lax.fori_loop(0, pl.cdiv(K, BLOCK_K), step, (acc,))  # specs/gemm/dense.py:54
+    (acc_1,) = jax.lax.fori_loop(0, steps, step, (acc,))  # specs/gemm/dense.py:69
     # Rounded once.
-    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16))  # specs/gemm/tiles.py:45
+    plgpu.store(c_ref.at[offs_m[:, None], offs_n[None, :]], acc_1.astype(jnp.bfloat16))  # specs/gemm/tiles.py:76
