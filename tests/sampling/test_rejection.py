@@ -36,7 +36,7 @@ def chi_square(tokens: NDArray, expected: NDArray) -> float:
     return float(((observed - expected)[there] ** 2 / expected[there]).sum())
 
 
-def settings(first: int = 7) -> dict[str, NDArray]:
+def settings(first: int = 7) -> dict[str, Any]:
     return {
         "temperature": np.ones(ROWS, np.float32),
         "seeds": np.full((ROWS, 2), 11, np.int32),
@@ -47,7 +47,7 @@ def settings(first: int = 7) -> dict[str, NDArray]:
 
 def verified(draft: NDArray, draft_logits: NDArray | None, *, length: int = 1) -> tuple[NDArray, NDArray]:
     """Tokens and numbers of accepted ones of a draft of one token."""
-    given = {
+    given: dict[str, Any] = {
         "target_logits": np.tile(TARGET, (ROWS, 2, 1)),
         "draft": draft[:, None].astype(np.int32),
         "lengths": np.full(ROWS, length, np.int32),
@@ -56,10 +56,14 @@ def verified(draft: NDArray, draft_logits: NDArray | None, *, length: int = 1) -
     if draft_logits is not None:
         given["draft_logits"] = np.tile(draft_logits, (ROWS, 1, 1))
         tokens, accepted = jax_impl.ops.rejection_sample(**given)
-    else:
-        few = {name: torch.from_numpy(array if name == "table" else array[:FEW]) for name, array in given.items()}
-        tokens, accepted = torch_impl.ops.rejection_sample(**few)
-    return np.asarray(tokens), np.asarray(accepted)
+        return np.asarray(tokens), np.asarray(accepted)
+    found = torch_impl.ops.rejection_sample(**in_torch(given, FEW))
+    return np.asarray(found[0]), np.asarray(found[1])
+
+
+def in_torch(given: dict[str, Any], rows: int) -> dict[str, Any]:
+    """The first rows of arguments in torch."""
+    return {name: torch.from_numpy(array if name == "table" else array[:rows]) for name, array in given.items()}
 
 
 @pytest.mark.parametrize("name", sorted(DRAFTS))
@@ -90,7 +94,6 @@ def test_a_draft_without_probabilities_is_certain_of_its_token() -> None:
 def test_without_a_draft_it_draws_what_sample_draws() -> None:
     tokens, accepted = verified(np.full(ROWS, 1), DRAFTS["near"], length=0)
     assert not accepted.any()
-    few = {name: torch.from_numpy(array if name == "table" else array[:64]) for name, array in settings().items()}
-    drawn = torch_impl.ops.sample(torch.from_numpy(np.tile(TARGET, (64, 1))), **few)
+    drawn = torch_impl.ops.sample(torch.from_numpy(np.tile(TARGET, (64, 1))), **in_torch(settings(), 64))
     assert tokens[:64, 0].tolist() == drawn.tolist()
     assert (tokens[:, 1] == -1).all()

@@ -159,9 +159,9 @@ def test_what_is_certainly_wrong_is_refused_while_tracing() -> None:
     half = mode.from_tensor(torch.ones(16, 64, dtype=torch.float16))
     with mode:
         with pytest.raises(WrongFormat):
-            ops.fp8_gemm(q, half, scale_mode="tensor", weight_order="nk")  # type: ignore[arg-type]
+            ops.fp8_gemm(q, half, scale_mode="tensor", weight_order="nk")  # type: ignore[call-overload]
         with pytest.raises(WrongShape, match="'b_scale'"):
-            ops.fp8_gemm(q, b, None, torch.ones(7), scale_mode="token_channel", weight_order="nk")  # type: ignore[arg-type]
+            ops.fp8_gemm(q, b, None, torch.ones(7), scale_mode="token_channel", weight_order="nk")  # type: ignore[call-overload]
 
 
 def test_a_symbol_in_a_check() -> None:
