@@ -15,7 +15,7 @@ from specs.decoder.host import HostWeight
 from specs.decoder.v4.checkpoint import with_scales
 from specs.decoder.v4.config import MODEL_TYPE, V4Config
 from specs.decoder.v4.weights import tables
-from specs.decoder.weights import Tensors, Weight, check_sources, sources_of
+from specs.decoder.weights import Tensors, Weight, Weights, check_sources, sources_of
 
 T = TypeVar("T")
 
@@ -38,10 +38,15 @@ class V4Checkpoint:
     def placed(self, place: Callable[[str, Weight, HostWeight], T]) -> tuple[dict[str, T], tuple[dict[str, T], ...]]:
         """What `place` makes of every weight, its name and its declaration: outside the layers, and of every layer."""
         wanted = tables(self.config)[: 1 + self.config.layers]  # without blocks for multi-token prediction
-        trees = [
-            {name: place(name, one, one.assemble(self.tensors)) for name, one in table.items()} for table in wanted
-        ]
+        trees = [self._placed(table, place) for table in wanted]
         return trees[0], tuple(trees[1:])
+
+    def placed_mtp(self, place: Callable[[str, Weight, HostWeight], T]) -> tuple[dict[str, T], ...]:
+        """The same of every block for multi-token prediction."""
+        return tuple(self._placed(table, place) for table in tables(self.config)[1 + self.config.layers :])
+
+    def _placed(self, table: Weights, place: Callable[[str, Weight, HostWeight], T]) -> dict[str, T]:
+        return {name: place(name, one, one.assemble(self.tensors)) for name, one in table.items()}
 
 
 def is_v4(folder: Path) -> bool:

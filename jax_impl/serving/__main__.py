@@ -47,6 +47,9 @@ def serve(
     ] = None,
     tensor_parallel: Annotated[int, typer.Option(help="Devices over which the model is spread.")] = 1,
     invariant: Annotated[bool, typer.Option(help="Same bits for a request in every batch.")] = False,
+    speculative_tokens: Annotated[
+        int, typer.Option(help="Tokens to draft after each step by multi-token prediction: 1 for DeepSeek-V4.")
+    ] = 0,
     greedy: Annotated[
         bool,
         typer.Option(help="Compile at the start what requests of temperature 0 need; the rest when it is asked for."),
@@ -61,7 +64,14 @@ def serve(
 ) -> None:
     """Serves a model with OpenAI's API: /v1/chat/completions, /v1/completions, /v1/models, /health, /metrics."""
     limits = Limits(tokens=max_tokens, requests=max_requests, waiting=queue, length=max_length)
-    sizes = Sizes(limits=limits, pages=pages, memory=memory, invariant=invariant, devices=tensor_parallel)
+    sizes = Sizes(
+        limits=limits,
+        pages=pages,
+        memory=memory,
+        invariant=invariant,
+        devices=tensor_parallel,
+        speculative_tokens=speculative_tokens,
+    )
     deployment = Deployment(
         model=model,
         sizes=sizes,

@@ -26,10 +26,11 @@ from jax_impl.serving.programs import Programs
 from jax_impl.serving.request import FinishReason, Request, SamplingParams
 from jax_impl.serving.sampler import INVALID, SamplingArrays
 from jax_impl.serving.scheduler import Limits, Part, Scheduler
+from jax_impl.serving.speculative import DraftArrays, rows_of
 from specs.decoder.groups import GroupedRequest
 
 DEPTH: Final = 2
-"""Steps in flight: one that runs, and one that is queued."""
+"""Steps in flight: one that runs, and one that is queued. With drafts one: they decide where the next step begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +93,9 @@ class Engine:
         self.scheduler: Final = Scheduler(CachePages(groups, pages), limits, prefix_cache=settings.prefix_cache)
         self._tokenizer: Final = tokenizer
         self._caches = model.pools(groups, pages)
-        sizes = buckets(groups, limits)
+        sizes = buckets(groups, limits, model.drafts)
         self.programs: Final = Programs(model, groups, self._caches, sizes, layerwise=settings.layerwise)
-        self._previous: Any = np.zeros(limits.requests, np.int32)
+        self._previous: Any = np.zeros(sizes.requests, np.int32)
         self._flights: deque[_Flight] = deque()
         self._live: dict[str, tuple[Request, TextStream]] = {}
         self._arrivals = 0
@@ -137,7 +138,8 @@ class Engine:
             self._flights.append(self._launch(parts))
             self.steps += 1
         self.host_seconds += time.perf_counter() - start
-        if not self._flights or (parts and len(self._flights) < DEPTH):
+        depth = 1 if self.model.drafts else DEPTH
+        if not self._flights or (parts and len(self._flights) < depth):
             return []
         return self._retire(self._flights.popleft())
 
@@ -148,8 +150,11 @@ class Engine:
         first = self.scheduler.pool.groups[0].name
         tokens, pages = sum(part.count for part in parts), max(len(part.request.pages[first]) for part in parts)
         bucket = self.programs.buckets.smallest(tokens, len(parts), pages, general)
-        step, source = self._step(parts, bucket, rows)
+        step, starts, source = self._step(parts, bucket, rows)
         arguments: tuple[Any, ...] = (self.model.weights, self._caches, self._previous, step, source)
+        if self.model.drafts:
+            sizes = {"tokens": len(source), "requests": bucket.requests, "length": self.model.drafts}
+            arguments += (DraftArrays.of(parts, starts, **sizes),)
         if general:
             positions, penalties = [part.start + part.count for part in parts], None
             if any(one.penalised for one in params):
@@ -159,12 +164,14 @@ class Engine:
         self._previous = drawn.tokens
         return _Flight(parts=parts, drawn=drawn)
 
-    def _step(self, parts: Sequence[Part], bucket: Bucket, rows: dict[int, int]) -> tuple[Any, np.ndarray[Any, Any]]:
-        """The arrays of a step, and which tokens the step before draws."""
+    def _step(
+        self, parts: Sequence[Part], bucket: Bucket, rows: dict[int, int]
+    ) -> tuple[Any, list[int], np.ndarray[Any, Any]]:
+        """The arrays of a step, where the tokens of each part begin, and which tokens the step before draws."""
         own, unknown = [], list[tuple[int, int, int]]()
         for row, part in enumerate(parts):
-            request, ids = part.request, []
-            for position in range(part.start, part.start + part.count):
+            request, ids = part.request, list(part.draft[-1:])
+            for position in range(part.start, part.start + part.count - len(ids)):
                 known = position < request.known
                 ids.append(request.token(position) if known else 0)
                 if not known:
@@ -174,19 +181,25 @@ class Engine:
         source = np.full(step.batch.token_ids.shape, -1, np.int32)
         for row, index, drawn in unknown:
             source[starts[row] + index] = drawn
-        return step, source
+        return step, starts, source
 
     def _retire(self, flight: _Flight) -> list[Output]:
         drawn = jax.device_get(flight.drawn)  # waits for the device
         start, outputs = time.perf_counter(), []
-        for row, part in enumerate(flight.parts):
-            request = part.request
-            token = int(drawn.tokens[row])
-            # Drawn after the request had ended, or while it was preempted and computed again.
-            counts = part.samples and request.finished is None and request.id in self._live
-            self.scheduler.complete(part, token if counts and token != INVALID else None)
-            if counts:
-                outputs.append(self._output(request, token, row, drawn))
+        for index, rows in enumerate(rows_of(flight.parts)):
+            request = flight.parts[rows[0]].request
+            accepted = int(drawn.accepted[index]) if self.model.drafts else 0
+            for row in rows[: 1 + accepted]:
+                part, token = flight.parts[row], int(drawn.tokens[row])
+                # Drawn after the request had ended, or while it was preempted and computed again.
+                counts = part.samples and request.finished is None and request.id in self._live
+                if part.draft and counts:
+                    self.scheduler.confirm(part)
+                self.scheduler.complete(part, token if counts and token != INVALID else None)
+                if counts:
+                    outputs.append(self._output(request, token, row, drawn))
+            if self.model.drafts:
+                request.draft = tuple(drawn.draft[index].tolist())
         self.host_seconds += time.perf_counter() - start
         return outputs
 

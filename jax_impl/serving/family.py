@@ -40,12 +40,41 @@ class Family(Protocol):
         """Logits float32 [requests, vocab], of what the last layer gives."""
 
 
+class Drafter(Protocol):
+    """What guesses the token after the next one; hashable, and the same object for all models of a family."""
+
+    def draft(
+        self,
+        step: Any,
+        weights: Mapping[str, Any],
+        shared: Any,
+        state: Any,
+        next_ids: jax.Array,
+        last: jax.Array,
+        cache: Any,
+    ) -> tuple[jax.Array, Any]:
+        """Logits of the token after the next one, float32 [requests, vocab], and the drafter's cache with the step.
+
+        Args:
+            weights: outside the layers. shared, state: of the family, after the last layer.
+            next_ids: [T], the token after every one of the step. last: [requests], tokens of the step.
+        """
+
+
 class ServedModel(Protocol):
     """A model on the device."""
 
     @property
     def family(self) -> Family:
         """What its steps compute."""
+
+    @property
+    def drafts(self) -> int:
+        """Tokens that are drafted for a request after each step: 1 where it has a drafter, else 0."""
+
+    @property
+    def drafter(self) -> Drafter | None:
+        """What drafts them; its cache is the last one of `pools`."""
 
     @property
     def weights(self) -> Any:
@@ -67,7 +96,7 @@ class ServedModel(Protocol):
         """Groups of its caches. page_size: tokens of a page, where its caches leave the choice."""
 
     def pools(self, groups: Sequence[CacheGroup], pages: Mapping[str, int]) -> tuple[Any, ...]:
-        """Empty caches of every layer. pages: how many every group has."""
+        """Empty caches of every layer, and of the drafter. pages: how many every group has."""
 
     def step(
         self, requests: Sequence[GroupedRequest], groups: Sequence[CacheGroup], bucket: Bucket

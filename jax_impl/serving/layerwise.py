@@ -8,7 +8,7 @@ the whole step's: programs between operations only move results.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -56,6 +56,19 @@ def workspace_of(program: Any) -> int:
     return int(need.temp_size_in_bytes) + int(need.output_size_in_bytes) - int(need.alias_size_in_bytes)
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forwarded:
+    """A step before its drafts.
+
+    result: what it draws where it is greedy, else its logits. shared, state: of the family, after the last layer.
+    """
+
+    result: Any
+    shared: Any
+    state: Any
+
+
 class LayerwiseStep:
     """Called as the program of a whole step, `jax_impl.serving.programs.forward`."""
 
@@ -69,8 +82,9 @@ class LayerwiseStep:
         *,
         family: Family,
         general: bool,
+        drafts: bool = False,
     ) -> None:
-        """Compiles the programs. All arguments: shapes and dtypes."""
+        """Compiles the programs. All arguments: shapes and dtypes. drafts: whether it is called for `Forwarded`."""
         begin = _BEGIN.lower(weights.model, previous, step, source, family=family)
         shared, state = jax.tree.map(_struct, begin.out_info)
         self._begin = begin.compile()
@@ -85,7 +99,10 @@ class LayerwiseStep:
             program, state = programs[key]
             self._layers.append(program)
         rows = previous.shape[0]
-        self._end = _END.lower(weights.model, state, step, family=family, rows=rows, general=general).compile()
+        end = _END.lower(weights.model, state, step, family=family, rows=rows, general=general)
+        self._end = end.compile()
+        self.forwarded = Forwarded(result=jax.tree.map(_struct, end.out_info), shared=shared, state=state)
+        self._drafts = drafts
 
     @property
     def workspace(self) -> int:
@@ -101,7 +118,10 @@ class LayerwiseStep:
         for program, own, cache in zip(self._layers, weights.layers, caches, strict=True):
             state, written = program(own, shared, state, cache, step)
             updated.append(written)
-        return self._end(weights.model, state, step), tuple(updated)
+        result = self._end(weights.model, state, step)
+        if self._drafts:
+            result = Forwarded(result=result, shared=shared, state=state)
+        return result, tuple(updated)
 
 
 def _struct(info: Any) -> jax.ShapeDtypeStruct:

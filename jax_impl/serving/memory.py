@@ -76,10 +76,10 @@ def _bytes(groups: Sequence[CacheGroup], pages: Mapping[str, int]) -> int:
     return sum(pages[group.name] * group.page_bytes for group in groups)
 
 
-def buckets(groups: Sequence[CacheGroup], limits: Limits) -> Buckets:
-    """The sizes of steps."""
-    tokens, pages = max(limits.tokens, limits.requests), groups[0].pages(limits.length)
-    return Buckets(tokens=tokens, requests=limits.requests, pages=pages)
+def buckets(groups: Sequence[CacheGroup], limits: Limits, drafts: int = 0) -> Buckets:
+    """The sizes of steps. drafts: tokens that are drafted for every request, which have rows as requests have."""
+    rows = limits.requests * (1 + drafts)
+    return Buckets(tokens=max(limits.tokens, rows), requests=rows, pages=groups[0].pages(limits.length))
 
 
 def pages_of_groups(groups: Sequence[CacheGroup], pages: int, limits: Limits) -> dict[str, int]:
@@ -128,7 +128,7 @@ def plan(model: ServedModel, limits: Limits, page_size: int, memory: Memory, pag
     devices = 1 if model.mesh is None else model.mesh.size
     weights = sum(leaf.nbytes for leaf in jax.tree.leaves(model.weights)) // devices + model.table_bytes
     caches = jax.eval_shape(lambda: model.pools(groups, pages_of_groups(groups, table, limits)))
-    workspace = Programs(model, groups, caches, buckets(groups, limits)).workspace()
+    workspace = Programs(model, groups, caches, buckets(groups, limits, model.drafts)).workspace()
     if pages is None:
         room = int(memory.total * memory.share) - max(memory.used, weights) - workspace
         # Groups with windows grow less than the first: more pages of it may fit than an even share says.

@@ -84,6 +84,16 @@ class Model:
         return LLAMA
 
     @property
+    def drafts(self) -> int:
+        """No checkpoint of this family has layers that draft."""
+        return 0
+
+    @property
+    def drafter(self) -> None:
+        """None."""
+        return None
+
+    @property
     def vocab(self) -> int:
         """Tokens that the model knows."""
         return self.config.vocab

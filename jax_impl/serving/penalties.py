@@ -52,8 +52,9 @@ class PenaltyArrays:
             prompt = min(len(request.prompt), known)
             made.tokens[row, :prompt] = request.prompt_ids[:prompt]
             made.tokens[row, prompt:known] = request.output[: known - prompt]
+            made.tokens[row, known : known + len(part.draft)] = part.draft
             made.prompt_lens[row], made.lens[row] = prompt, end
-            made.source[row] = drawing[id(request)] if known < end else -1
+            made.source[row] = drawing[id(request)] if known + len(part.draft) < end else -1
             made.repetition[row] = params.repetition_penalty
             made.frequency[row] = params.frequency_penalty
             made.presence[row] = params.presence_penalty

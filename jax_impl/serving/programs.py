@@ -19,10 +19,11 @@ import jax.numpy as jnp
 
 from jax_impl.serving.buckets import Bucket, Buckets
 from jax_impl.serving.family import Family, ServedModel
-from jax_impl.serving.layerwise import LayerwiseStep, tokens_of, workspace_of
+from jax_impl.serving.layerwise import Forwarded, LayerwiseStep, tokens_of, workspace_of
 from jax_impl.serving.parallel import everywhere, on_every_device
 from jax_impl.serving.penalties import PenaltyArrays, penalised
 from jax_impl.serving.sampler import Drawn, SamplingArrays, draw, most_likely
+from jax_impl.serving.speculative import DraftArrays, SpeculativeStep, verify_and_draft
 from specs.decoder.groups import CacheGroup
 
 
@@ -46,7 +47,30 @@ def forward(
     return (logits if general else most_likely(logits, previous.shape[0])), caches
 
 
+def forward_for_drafts(
+    weights: Any,
+    caches: tuple[Any, ...],
+    previous: jax.Array,
+    step: Any,
+    source: jax.Array,
+    *,
+    family: Family,
+    general: bool,
+) -> tuple[Forwarded, tuple[Any, ...]]:
+    """The same, and what a drafter goes on with."""
+    shared, state = family.begin(tokens_of(step, previous, source), weights.model)
+    updated = []
+    for layer, (own, cache) in enumerate(zip(weights.layers, caches, strict=True)):
+        state, written = family.layer(step, layer, own, shared, state, cache)
+        updated.append(written)
+    logits = family.end(step, weights.model, state)
+    result = logits if general else most_likely(logits, previous.shape[0])
+    return Forwarded(result=result, shared=shared, state=state), tuple(updated)
+
+
 _FORWARD = jax.jit(forward, static_argnames=("family", "general"), donate_argnums=1)
+_FORWARD_FOR_DRAFTS = jax.jit(forward_for_drafts, static_argnames=("family", "general"), donate_argnums=1)
+_DRAFT = jax.jit(verify_and_draft, static_argnames=("drafter",), donate_argnums=1)
 _DRAW = jax.jit(draw, static_argnames=("rows",))
 _PENALISE = jax.jit(penalised)
 
@@ -74,8 +98,15 @@ class GeneralStep:
     ) -> tuple[Drawn, tuple[Any, ...]]:
         """One step."""
         logits, caches = self.forward(weights, caches, previous, step, source)
+        return self.drawn(logits, previous, sampling, penalties), caches
+
+    def drawn(
+        self, logits: jax.Array, previous: Any, sampling: SamplingArrays, penalties: PenaltyArrays | None
+    ) -> Drawn:
+        """What it draws from logits."""
         changed = logits if penalties is None else self.penalise(logits, previous, penalties)
-        return self.draw(logits, changed, sampling), caches
+        found: Drawn = self.draw(logits, changed, sampling)
+        return found
 
 
 class CompiledTooLate(RuntimeError):
@@ -142,19 +173,28 @@ class Programs:
             if bucket in self._compiled:
                 return self._compiled[bucket]
         if self._layerwise:
-            compiled: Callable[..., Any] = self._by_layers(bucket)
+            layers = self._by_layers(bucket)
+            compiled, found = layers, layers.forwarded
         else:
-            compiled = self.lower(bucket).compile()
+            lowered = self.lower(bucket)
+            compiled, found = lowered.compile(), lowered.out_info[0]
+        step: Callable[..., Any] = compiled
         if bucket.general:
-            compiled = GeneralStep(forward=compiled, penalise=self._penalise(bucket), draw=self._draw(bucket))
+            step = GeneralStep(forward=compiled, penalise=self._penalise(bucket), draw=self._draw(bucket))
+        if self._model.drafter is not None:
+            draw = step.drawn if isinstance(step, GeneralStep) else None
+            step = SpeculativeStep(forward=compiled, draw=draw, draft=self._draft(bucket, found))
         with self._lock:
-            return self._compiled.setdefault(bucket, compiled)
+            return self._compiled.setdefault(bucket, step)
 
     def workspace(self) -> int:
         """Bytes that a step of the largest size needs beside weights and caches on one device, as XLA compiles it."""
         *_, largest = self.buckets.all()
         if self._model.mesh is None:
-            step = self._by_layers(largest).workspace
+            layers = self._by_layers(largest)
+            step = layers.workspace
+            if self._model.drafter is not None:
+                step = max(step, workspace_of(self._draft(largest, layers.forwarded)))
         else:  # of a step on several devices there is only the whole
             step = workspace_of(self.lower(largest).compile())
         return max(step, workspace_of(self._draw(largest)), workspace_of(self._penalise(largest)))
@@ -163,6 +203,22 @@ class Programs:
         logits, sampling = self._logits(bucket), SamplingArrays.structs(bucket.requests)
         lowered = partial(_DRAW.lower, logits, logits, sampling, rows=self.buckets.requests)
         return self._once((bucket.requests,), lowered)
+
+    def _draft(self, bucket: Bucket, found: Forwarded) -> Callable[..., Any]:
+        """Verification and draft; general and greedy steps share them. found: shapes and dtypes."""
+        weights, _, _, step, source = self._arguments(bucket)
+        sizes = {"requests": bucket.requests, "length": self._model.drafts}
+        lowered = partial(
+            _DRAFT.lower,
+            weights.model,
+            self._caches[-1],
+            step,
+            *jax.tree.map(_struct, (found.shared, found.state)),
+            jax.ShapeDtypeStruct((self.buckets.requests,), jnp.int32),
+            DraftArrays.structs(tokens=source.shape[0], **sizes),
+            drafter=self._model.drafter,
+        )
+        return self._once((bucket.tokens, bucket.requests, bucket.pages), lowered)
 
     def _penalise(self, bucket: Bucket) -> Callable[..., Any]:
         previous = jax.ShapeDtypeStruct((self.buckets.requests,), jnp.int32)
@@ -196,7 +252,8 @@ class Programs:
         """The lowered program of a whole step, or of one to its logits."""
         arguments, mesh = self._arguments(bucket), self._model.mesh
         if mesh is None:
-            return _FORWARD.lower(*arguments, family=self._model.family, general=bucket.general)
+            jitted = _FORWARD if self._model.drafter is None else _FORWARD_FOR_DRAFTS
+            return jitted.lower(*arguments, family=self._model.family, general=bucket.general)
         step = on_every_device(self._forward(bucket), mesh)
         return jax.jit(step, donate_argnums=1).lower(*arguments)
 
@@ -206,17 +263,19 @@ class Programs:
         step = model.structs(self._groups, bucket)
         return (
             jax.tree.map(_struct, model.weights),
-            self._caches,
+            self._caches[: len(model.weights.layers)],
             ints((self.buckets.requests,)),
             jax.tree.map(_struct, step),
             ints(step.batch.token_ids.shape),
         )
 
     def _forward(self, bucket: Bucket) -> Callable[..., Any]:
-        return partial(forward, family=self._model.family, general=bucket.general)
+        function = forward if self._model.drafter is None else forward_for_drafts
+        return partial(function, family=self._model.family, general=bucket.general)
 
     def _by_layers(self, bucket: Bucket) -> LayerwiseStep:
-        return LayerwiseStep(*self._arguments(bucket), family=self._model.family, general=bucket.general)
+        drafts = self._model.drafter is not None
+        return LayerwiseStep(*self._arguments(bucket), family=self._model.family, general=bucket.general, drafts=drafts)
 
 
 def _struct(array: Any) -> jax.ShapeDtypeStruct:

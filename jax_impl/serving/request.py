@@ -90,6 +90,7 @@ class Request:
     """A request between its arrival and its end.
 
     prompt, output: tokens; prompt_ids: the prompt, int32.
+    draft: tokens that may come next, which the next step verifies.
     planned: tokens that a queued step makes, and that are not known.
     computed: tokens whose keys and values are in the caches, or will be when the queued steps have run.
     pages: its pages in every group of caches. digests: of its first full blocks.
@@ -100,6 +101,7 @@ class Request:
     params: SamplingParams
     arrival: int
     output: list[int] = field(default_factory=list)
+    draft: tuple[int, ...] = ()
     planned: int = 0
     computed: int = 0
     pages: Tables = field(default_factory=dict)

@@ -64,6 +64,7 @@ class Drawn:
     """What a step draws for every row.
 
     tokens: int32 [rows of the largest bucket], `INVALID` where the logits have a NaN.
+    accepted, draft: of every request, see `jax_impl.serving.speculative.Drafted`; None without drafts.
     ids, logprobs: the token and the most likely ones, [B, 1 + MAX_TOP_LOGPROBS]; None in greedy steps. rank: [B].
     """
 
@@ -71,6 +72,8 @@ class Drawn:
     ids: Any = None
     logprobs: Any = None
     rank: Any = None
+    accepted: Any = None
+    draft: Any = None
 
 
 def most_likely(logits: jax.Array, rows: int) -> Drawn:

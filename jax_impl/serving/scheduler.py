@@ -8,7 +8,7 @@ computed again later, with the same tokens. The last token of a prompt is always
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from jax_impl.serving.cache_pages import CachePages
@@ -35,6 +35,8 @@ class Part:
 
     samples: whether the last of them is the request's last, so that a token is drawn.
     preemptions: of the request so far; after another one it does not have the pages of this part any more.
+    draft: the last tokens up to this part's, which are guesses; the part then computes the last of them. It follows the
+        part that draws the token in place of its own, and counts if that one draws the same (`Scheduler.confirm`).
     """
 
     request: Request
@@ -42,6 +44,7 @@ class Part:
     count: int
     samples: bool
     preemptions: int
+    draft: tuple[int, ...] = ()
 
 
 class QueueFull(RuntimeError):
@@ -65,6 +68,8 @@ class Scheduler:
         self.running: list[Request] = []
         self.preemptions = 0
         self.cached_tokens = 0
+        self.draft_tokens = 0
+        self.accepted_tokens = 0
 
     def add(self, request: Request) -> None:
         """Puts a request into the queue.
@@ -90,7 +95,9 @@ class Scheduler:
             count = min(self._left(request), budget)
             if request.pages and count > 0 and self._grow(request, count):
                 parts.append(self._part(request, count))
-                budget -= count
+                drafted = self._drafted(parts[-1], budget - count)
+                parts += drafted
+                budget -= count + len(drafted)
         # Preempted while the step was put together: its pages are another request's now.
         parts = [part for part in parts if part.request.pages]
         # After a preemption pages are scarce: a request that is admitted now would be the next to lose its own.
@@ -103,9 +110,17 @@ class Scheduler:
             parts.append(self._part(request, count))
             budget -= count
         for part in parts:
+            if part.draft:
+                continue
             part.request.computed += part.count
             part.request.planned += part.samples
         return parts
+
+    def confirm(self, part: Part) -> None:
+        """Counts the token of a draft that was drawn as well: its part is complete when `complete` has taken it in."""
+        part.request.computed += part.count
+        part.request.planned += part.samples
+        self.accepted_tokens += 1
 
     def complete(self, part: Part, token: int | None) -> None:
         """Takes in the result of a part: the token drawn, where the part samples, and full pages for later requests."""
@@ -143,6 +158,25 @@ class Scheduler:
         last = request.computed + count == request.length
         return Part(request=request, start=request.computed, count=count, samples=last, preemptions=request.preemptions)
 
+    def _drafted(self, part: Part, budget: int) -> list[Part]:
+        """The draft of a request that generates, a part for each of its tokens; it takes no page from others.
+
+        Every token has a row of its own, as if it were decoded alone: the same bits as without a draft. What a guess
+        that turns out to be wrong leaves in the caches is at its position, which the next step writes again.
+        """
+        request, found = part.request, list[Part]()
+        if not part.samples or part.count > 1:
+            return found
+        # The last of the tokens that may be generated is drawn after a token that is certain or a guess.
+        room = min(request.params.max_tokens - len(request.output) - 1, self.limits.length - request.length - 1, budget)
+        for count in range(1, min(len(request.draft), room) + 1):
+            if not self.pool.grow(request.pages, request.length + count):
+                break
+            start = request.length + count - 1
+            found.append(replace(part, start=start, count=1, draft=request.draft[:count]))
+        self.draft_tokens += len(found)
+        return found
+
     def _grow(self, request: Request, count: int) -> bool:
         """Pages for `count` more tokens, taken from the youngest requests if none are free."""
         while not self.pool.grow(request.pages, request.computed + count):
@@ -157,6 +191,7 @@ class Scheduler:
     def _preempt(self, request: Request) -> None:
         self._free(request)
         request.computed = 0
+        request.draft = ()
         request.preemptions += 1
         self.preemptions += 1
         self.running.remove(request)

@@ -34,7 +34,7 @@ class Sizes:
     """What a user may choose.
 
     pages: None for as many as the memory has room for. memory: the share of it that may be used, None for the default.
-    devices: how many the model is spread over.
+    devices: how many the model is spread over. speculative_tokens: that are drafted for a request after each step.
     """
 
     limits: Limits
@@ -44,6 +44,7 @@ class Sizes:
     invariant: bool = False
     prefix_cache: bool = True
     devices: int = 1
+    speculative_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,7 +73,7 @@ def prepare(model: str, sizes: Sizes, *, cache: Path | None = None, told: Told =
     checkpoint = open_model(path)
     platform = jax.default_backend()
     devices = first_devices(sizes.devices)
-    loaded, weights = _placed(checkpoint, devices, platform, invariant=sizes.invariant)
+    loaded, weights = _placed(checkpoint, devices, platform, sizes)
     where = f"{len(devices)} x {platform}" if devices else platform
     told(f"{checkpoint.name}: {checkpoint.config.layers} layers on {where}, weights {weights}")
     limits = replace(sizes.limits, length=min(sizes.limits.length, checkpoint.config.max_positions))
@@ -90,16 +91,19 @@ def prepare(model: str, sizes: Sizes, *, cache: Path | None = None, told: Told =
 
 
 def _placed(
-    checkpoint: Checkpoint | V4Checkpoint, devices: Sequence[jax.Device], platform: str, *, invariant: bool
+    checkpoint: Checkpoint | V4Checkpoint, devices: Sequence[jax.Device], platform: str, sizes: Sizes
 ) -> tuple[ServedModel, str]:
     """A checkpoint on the device or devices, and its weights for people."""
     if isinstance(checkpoint, V4Checkpoint):
         if devices:
             raise ValueError(f"devices: expected 1 for DeepSeek-V4; got {len(devices)}")
-        options = Options(dtype=V4_PRECISION.activations.numpy_dtype, invariant=invariant)
-        return load_v4(checkpoint, options), V4_PRECISION.describe(checkpoint.quantisation)
+        options = Options(dtype=V4_PRECISION.activations.numpy_dtype, invariant=sizes.invariant)
+        model = load_v4(checkpoint, options, drafts=sizes.speculative_tokens)
+        return model, V4_PRECISION.describe(checkpoint.quantisation)
+    if sizes.speculative_tokens:
+        raise ValueError(f"speculative tokens: expected 0 for this model; got {sizes.speculative_tokens}")
     chosen = precision_of(platform)
-    options = Options(dtype=chosen.activations.numpy_dtype, invariant=invariant)
+    options = Options(dtype=chosen.activations.numpy_dtype, invariant=sizes.invariant)
     place = partial(load_parallel, devices=devices) if devices else load
     loaded = place(checkpoint, options, cache_dtype=chosen.caches.numpy_dtype, decode=chosen.decode)
     return loaded, chosen.describe(checkpoint.quantisation)

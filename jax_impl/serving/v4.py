@@ -16,6 +16,7 @@ from jax_impl.layers.linear import embed, put
 from jax_impl.layers.step import Options
 from jax_impl.layers.v4.block import Streams, block, decode, head, logits
 from jax_impl.layers.v4.caches import LayerCache
+from jax_impl.layers.v4.mtp import draft
 from jax_impl.layers.v4.step import Batch, Metadata, Step, metadata, rotations
 from jax_impl.serving.buckets import Bucket
 from specs.decoder.groups import CacheGroup, GroupedRequest
@@ -66,11 +67,34 @@ class V4Family:
 V4: Final = V4Family()
 
 
+class MultiTokenPrediction:
+    """See `jax_impl.serving.family.Drafter`: the block of the checkpoint, weights `mtp`."""
+
+    def draft(
+        self,
+        step: Step,
+        weights: Mapping[str, Any],
+        shared: _Shared,
+        state: Streams,
+        next_ids: jax.Array,
+        last: jax.Array,
+        cache: LayerCache,
+    ) -> tuple[jax.Array, LayerCache]:
+        """Logits, and the cache of the block."""
+        step = replace(step, batch=replace(step.batch, logits_indices=last), metadata=shared[1])
+        hidden, _, cache = draft(step, weights["embedding"], weights["mtp"], next_ids, state.complete(step), cache)
+        return logits(step, weights, hidden), cache
+
+
+MTP: Final = MultiTokenPrediction()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class V4Model:
     """Weights on the default device, the tables of rotations, and how layers compute.
 
     cos_sin, compress_cos_sin: see `jax_impl.layers.v4.step.Step`.
+    drafts: tokens that are drafted after each step; 1: weights outside the layers have the block `mtp`.
     """
 
     config: V4Config
@@ -78,12 +102,23 @@ class V4Model:
     weights: DecoderWeights
     cos_sin: Any
     compress_cos_sin: Any
+    drafts: int = 0
     mesh: Mesh | None = None
 
     @property
     def family(self) -> V4Family:
         """What its steps compute."""
         return V4
+
+    @property
+    def drafter(self) -> MultiTokenPrediction | None:
+        """The block for multi-token prediction."""
+        return MTP if self.drafts else None
+
+    @property
+    def _ratios(self) -> tuple[int, ...]:
+        """Of all that has caches: the layers, and the block that drafts."""
+        return (*self.config.ratios, *(0,) * self.drafts)
 
     @property
     def vocab(self) -> int:
@@ -97,11 +132,11 @@ class V4Model:
 
     def groups(self, page_size: int) -> tuple[CacheGroup, ...]:
         """The groups that the layers have; kernels fix the sizes of their pages, so `page_size` changes nothing."""
-        return cache_groups(self.config.ratios, self.config.window)
+        return cache_groups(self._ratios, self.config.window)
 
     def pools(self, groups: Sequence[CacheGroup], pages: Mapping[str, int]) -> tuple[LayerCache, ...]:
-        """Empty caches of every layer."""
-        return tuple(LayerCache.empty(ratio, pages) for ratio in self.config.ratios)
+        """Empty caches of every layer, and of the block that drafts."""
+        return tuple(LayerCache.empty(ratio, pages) for ratio in self._ratios)
 
     def step(
         self, requests: Sequence[GroupedRequest], groups: Sequence[CacheGroup], bucket: Bucket
@@ -132,13 +167,19 @@ class V4Model:
         )
 
 
-def load_v4(checkpoint: V4Checkpoint, options: Options) -> V4Model:
+def load_v4(checkpoint: V4Checkpoint, options: Options, *, drafts: int = 0) -> V4Model:
     """Puts a checkpoint on the default device: streams are bfloat16, quantised weights stay as they are.
 
     Args:
-        options: how layers compute; their dtype is bfloat16.
+        options: how layers compute; their dtype is bfloat16. drafts: tokens to draft after each step, 0 or 1.
+
+    Raises:
+        ValueError: the checkpoint has no block for as many.
     """
     config = checkpoint.config
+    most = min(config.mtp, 1)
+    if not 0 <= drafts <= most:
+        raise ValueError(f"speculative tokens: expected 0 to {most} for this checkpoint; got {drafts}")
 
     def on_device(name: str, declared: Weight, host: HostWeight) -> Any:
         if declared.linear:
@@ -146,10 +187,12 @@ def load_v4(checkpoint: V4Checkpoint, options: Options) -> V4Model:
         return jnp.asarray(declared.array(host), FORMATS.get(name, options.dtype))
 
     model, layers = checkpoint.placed(on_device)
+    block = {"mtp": checkpoint.placed_mtp(on_device)[0]} if drafts else {}
     return V4Model(
         config=config,
         options=options,
-        weights=DecoderWeights(model=model, layers=layers),
+        drafts=drafts,
+        weights=DecoderWeights(model={**model, **block}, layers=layers),
         cos_sin=rotations(config.rope, config.max_positions),
         compress_cos_sin=rotations(config.compress_rope, config.max_positions),
     )

@@ -287,3 +287,38 @@ def test_a_page_released_twice_is_named() -> None:
     pool.release(pages)
     with pytest.raises(ValueError, match="page 0: expected a page in use; it is free"):
         pool.release(pages)
+
+
+def test_a_draft_is_a_part_of_its_own_and_counts_where_it_is_confirmed() -> None:
+    one = scheduler(tokens=8, length=12)
+    known = request(1, 2, 3, most=4)
+    one.add(known)
+    run(one)
+    known.draft = (9,)
+    first, guess = one.schedule()
+    assert [(p.start, p.count, p.samples, p.draft) for p in (first, guess)] == [(3, 1, True, ()), (4, 1, True, (9,))]
+    assert len(known.pages[KV.name]) == 2
+    assert (known.computed, known.planned) == (4, 1)
+    one.complete(first, 9)
+    one.confirm(guess)
+    one.complete(guess, 8)
+    assert (known.output, known.computed, known.planned) == ([7, 9, 8], 5, 0)
+    # One token is left to generate: a draft of it would be of no use.
+    known.draft = (6,)
+    assert [p.draft for p in one.schedule()] == [()]
+    assert (one.draft_tokens, one.accepted_tokens) == (1, 1)
+
+
+def test_a_draft_takes_no_page_of_another_request_and_is_dropped_with_its_own() -> None:
+    one = scheduler(pages=10, tokens=40)
+    old, young = request(*range(18), arrival=0, most=20), request(*range(19, -1, -1), arrival=1, most=20)
+    one.add(old)
+    one.add(young)
+    run(one)
+    assert one.pool.free == 0
+    old.draft = young.draft = (1,)
+    parts = one.schedule()
+    # The old one has room for its token and the draft, the young one for neither.
+    assert [(p.request, p.draft) for p in parts] == [(old, ()), (old, (1,))]
+    assert young.preemptions == 1
+    assert not young.draft

@@ -1,7 +1,8 @@
 """DeepSeek-V4 in the engine: all compression ratios, both kinds of routing, FP8 linears and experts in MXFP4.
 
-One engine serves all tests. Its steps are of one size, and run operation by operation: what layers have in common is
-then compiled once. `test_a_compiled_step_updates_the_caches_where_they_lie` is about the programs that servers have.
+One engine serves all tests, and drafts by multi-token prediction in all but the answers that they are compared with.
+Its steps are of one size, and run operation by operation: what layers have in common is then compiled once.
+`test_a_compiled_step_updates_the_caches_where_they_lie` is about the programs that servers have.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from examples.random_v4 import write
 from jax_impl.layers.step import Options
 from jax_impl.serving.buckets import Bucket, Buckets
 from jax_impl.serving.engine import Engine, Settings
-from jax_impl.serving.programs import Programs, forward
+from jax_impl.serving.programs import Programs, forward_for_drafts
 from jax_impl.serving.request import SamplingParams
 from jax_impl.serving.scheduler import Limits, Part, Scheduler
-from jax_impl.serving.v4 import V4, load_v4
+from jax_impl.serving.speculative import SpeculativeStep, verify_and_draft
+from jax_impl.serving.v4 import MTP, V4, load_v4
 from specs.decoder.groups import GroupedRequest
 from specs.decoder.v4.batch import engine_batch
 from torch_impl.layers.step import Options as TorchOptions
@@ -69,15 +71,20 @@ def by_operations(_: Programs, bucket: Bucket) -> Callable[..., Any]:
 
     def run(weights: Any, caches: Any, previous: Any, step: Any, source: Any) -> Any:
         arrays = jax.tree.map(jnp.asarray, (previous, step, source))
-        return forward(weights, caches, *arrays, family=V4, general=False)
+        return forward_for_drafts(weights, caches, *arrays, family=V4, general=False)
 
-    return run
+    def draft(weights: Any, cache: Any, step: Any, *rest: Any) -> Any:
+        step, *arrays = jax.tree.map(jnp.asarray, (step, *rest))
+        return verify_and_draft(weights, cache, step, *arrays, drafter=MTP)
+
+    return SpeculativeStep(forward=run, draw=None, draft=draft)
 
 
 @pytest.fixture(scope="module")
 def engine(opened: V4Checkpoint) -> Iterator[Engine]:
     """An engine of it in invariant mode."""
-    one = Engine(load_v4(opened, Options(invariant=True)), opened.tokenizer, Settings(pages=PAGES, limits=LIMITS))
+    model = load_v4(opened, Options(invariant=True), drafts=1)
+    one = Engine(model, opened.tokenizer, Settings(pages=PAGES, limits=LIMITS))
     sizes = one.programs.buckets
     one.programs.buckets = OneSize(tokens=sizes.tokens, requests=sizes.requests, pages=sizes.pages)
     with pytest.MonkeyPatch.context() as patch:
@@ -124,20 +131,46 @@ def record(monkeypatch: pytest.MonkeyPatch) -> Record:
 
 @pytest.fixture(scope="module")
 def alone(engine: Engine) -> list[list[int]]:
-    """Every prompt by itself."""
-    return [engine.generate([prompt], GREEDY)[0] for prompt in PROMPTS]
+    """Every prompt by itself, without drafts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine.scheduler, "_drafted", lambda *_: [])
+        return [engine.generate([prompt], GREEDY)[0] for prompt in PROMPTS]
 
 
 def test_a_batch_changes_no_token(engine: Engine, alone: list[list[int]], record: Record) -> None:
     assert engine.generate(PROMPTS, GREEDY) == alone
-    # Steps with a decode beside a part of a prompt, and with two decodes.
-    kinds = {tuple(sorted(one.part.count > 1 for one in step)) for step in record.steps}
-    assert {(False, True), (False, False)} <= kinds
+    # Steps with a decode beside a part of a prompt, and with decodes of two requests.
+    assert any({False, True} == {one.part.count > 1 for one in step} for step in record.steps)
+    assert any(len({one.part.request.id for one in step if one.part.count == 1}) > 1 for step in record.steps)
+    assert any(one.part.draft for step in record.steps for one in step)
+
+
+def test_drafts_that_are_right_are_accepted(
+    engine: Engine, alone: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drafted, scheduler = engine.scheduler._drafted, engine.scheduler
+    answers = dict(zip(map(tuple, PROMPTS), alone, strict=True))
+
+    def every_other(part: Part, budget: int) -> list[Part]:
+        made = len(part.request.output)
+        token = (answers[part.request.prompt] + [0])[made]
+        part.request.draft = (token if made % 2 else (token + 1) % 96,)
+        return drafted(part, budget)
+
+    monkeypatch.setattr(scheduler, "_drafted", every_other)
+    before = scheduler.accepted_tokens
+    assert engine.generate(PROMPTS, GREEDY) == alone
+    assert scheduler.accepted_tokens == before + len(PROMPTS)
 
 
 def test_torch_has_the_tokens_of_the_same_steps(
-    engine: Engine, opened: V4Checkpoint, record: Record, record_property: Callable[[str, object], None]
+    engine: Engine,
+    opened: V4Checkpoint,
+    record: Record,
+    record_property: Callable[[str, object], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(engine.scheduler, "_drafted", lambda *_: [])
     engine.generate(PROMPTS[::2], GREEDY)  # the short ones: on a CPU torch takes seconds for a step
     model = load_in_torch(opened, TorchOptions())
     caches = model.caches({name: pool.pages for name, pool in engine.scheduler.pool.pools.items()})
