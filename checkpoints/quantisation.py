@@ -6,7 +6,7 @@
 | gptq, 4 bits | .qweight, .qzeros, .scales, .g_idx | `Int4Groups` |
 | awq, 4 bits, version gemm | .qweight, .qzeros, .scales | `Int4Groups` |
 | compressed-tensors, pack-quantized, 4 bits | .weight_ packed, scale, shape, zero_point, g_idx | `Int4Groups` |
-| mxfp4 | _blocks, _scales, of experts | `BlockWeight` |
+| mxfp4 | _blocks, _scales, of experts as a rule | `BlockWeight` |
 """
 
 from __future__ import annotations
@@ -179,11 +179,11 @@ def _mxfp4(_: Mapping[str, Any]) -> Scheme:
 
 
 def _mxfp4_weight(blocks: Array, scales: Array) -> BlockWeight:
-    """gpt-oss: bytes [E, N, K / 32, 16], and exponents of powers of two, [E, N, K / 32]."""
-    if blocks.ndim != 4 or blocks.shape[-1] != 16 or blocks.shape[:-1] != scales.shape:
+    """gpt-oss: bytes [E, N, K / 32, 16], and exponents of powers of two, [E, N, K / 32]; [N, ..] of one weight."""
+    if blocks.ndim not in (3, 4) or blocks.shape[-1] != 16 or blocks.shape[:-1] != scales.shape:
         expected = f"[{', '.join(map(str, scales.shape))}, 16]"
         raise WrongShape(op=MXFP4.name, argument="blocks", expected=expected, actual=list(blocks.shape))
-    return BlockWeight(form=MXFP4, data=blocks.reshape(*blocks.shape[:2], -1), scale=scales)
+    return BlockWeight(form=MXFP4, data=blocks.reshape(*blocks.shape[:-2], -1), scale=scales)
 
 
 def _int4(repack: Callable[..., Int4Weight]) -> Callable[..., Int4Groups]:

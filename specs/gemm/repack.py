@@ -21,7 +21,7 @@ from specs.lang.formats.elements import INT32
 from specs.lang.formats.packing import Packing
 
 NDArray = np.ndarray[Any, Any]
-_ALONG_K = Packing(word=INT32, per_word=8, axis=-1)
+ALONG_K = Packing(word=INT32, per_word=8, axis=-1)
 _AWQ_COLUMNS = (0, 2, 4, 6, 1, 3, 5, 7)
 """Column, of the eight of a word, that nibble p of an AWQ word is."""
 _SYMMETRIC = 8
@@ -158,9 +158,9 @@ def _weight(
     if not plain and n % 8:
         raise WrongShape(op=op, argument="zeros", expected="N divisible by 8, zero points in a word", actual=(n,))
     return Int4Weight(
-        b=np.ascontiguousarray(_ALONG_K.pack(np.ascontiguousarray(codes))),
+        b=np.ascontiguousarray(ALONG_K.pack(np.ascontiguousarray(codes))),
         b_scale=np.ascontiguousarray(scales),
-        b_zp=None if plain else np.ascontiguousarray(_ALONG_K.pack(np.asarray(zeros))),
+        b_zp=None if plain else np.ascontiguousarray(ALONG_K.pack(np.asarray(zeros))),
         g_idx=order,
         group_size=-1 if groups == 1 else size,
     )

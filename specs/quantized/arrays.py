@@ -62,7 +62,7 @@ def encode(x: NDArray, form: Form) -> dict[str, NDArray]:
     found = form.encode(np.swapaxes(x, -1, -2) if swapped else x)
     codes = np.ascontiguousarray(np.swapaxes(found.data, -1, -2)) if swapped else found.data
     arrays = {"codes": codes, "scale": found.scale, "zero_point": found.zero_point, "tensor_scale": found.tensor_scale}
-    return {name: _typed(name, array, form) for name, array in arrays.items() if array is not None}
+    return {name: typed(name, array, form) for name, array in arrays.items() if array is not None}
 
 
 def decode(arrays: Mapping[str, NDArray], form: Form) -> NDArray:
@@ -82,7 +82,7 @@ def decode(arrays: Mapping[str, NDArray], form: Form) -> NDArray:
     return np.ascontiguousarray((np.swapaxes(found, -1, -2) if swapped else found).astype(np.float32))
 
 
-def _typed(name: str, array: NDArray, form: BlockFormat) -> NDArray:
-    """The array in its own dtype rather than as raw codes."""
+def typed(name: str, array: NDArray, form: BlockFormat) -> NDArray:
+    """An array of a tensor in its own dtype rather than as raw codes."""
     own = {"codes": element_of(form), "scale": form.scale}.get(name)
     return array if own is None or own.numpy_dtype is None else array.view(own.numpy_dtype)
