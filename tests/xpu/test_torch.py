@@ -27,7 +27,7 @@ NOTHING = Tools(python=None, libraries=None, offline={}, problems=(tools.NO_PLUG
 HERE = tools.find()
 NEEDS_TRITON = pytest.mark.skipif(HERE.triton is None, reason=f"not run: {tools.NO_TRITON}")
 
-OPS = ("fp8_gemm", "flash_attn_varlen", "mxfp4_quant", "topk_rows")
+OPS = ("fp8_bmm", "flash_attn_varlen", "mxfp4_quant", "topk_rows")
 
 
 def cases() -> list[tuple[str, str]]:
@@ -61,7 +61,7 @@ def test_arguments_are_what_torch_passes(monkeypatch: pytest.MonkeyPatch, name: 
 
 
 def test_without_the_environment_nothing_is_run_and_that_is_said() -> None:
-    record = run(attempts([specs.get("fp8_gemm")], [TORCH]), seed=0, rungs=RUNGS, tools=NOTHING)
+    record = run(attempts([specs.get("fp8_bmm")], [TORCH]), seed=0, rungs=RUNGS, tools=NOTHING)
     (row,) = record.rows
     assert "make xpu-torch" in row.rung(LOWERED).reason
     assert all(row.rung(rung).answer == "not run" for rung in RUNGS)
@@ -82,7 +82,7 @@ class Scripted:
         return
 
 
-def climbed(monkeypatch: pytest.MonkeyPatch, folder: Path, child: Any, name: str = "fp8_gemm") -> list[KernelRow]:
+def climbed(monkeypatch: pytest.MonkeyPatch, folder: Path, child: Any, name: str = "fp8_bmm") -> list[KernelRow]:
     monkeypatch.setattr(Ladder, "_torch_compiler", lambda _: TorchCompiler(child, folder))
     with Ladder(NOTHING) as ladder:
         return [row for attempt in attempts([specs.get(name)], [TORCH]) for row in ladder.climb(attempt)]
@@ -154,7 +154,7 @@ def test_environment_is_found_by_its_package(tmp_path: Path) -> None:
 
 
 @NEEDS_TRITON
-@pytest.mark.parametrize(("name", "lanes"), [("fp8_gemm", 16), ("prefill_gather_lens", 32)])
+@pytest.mark.parametrize(("name", "lanes"), [("fp8_bmm", 16), ("prefill_gather_lens", 32)])
 def test_kernel_climbs(name: str, lanes: int) -> None:
     (attempt,) = attempts([specs.get(name)], [TORCH])
     with Ladder(HERE) as ladder:
@@ -170,7 +170,7 @@ def test_kernel_climbs(name: str, lanes: int) -> None:
 
 @NEEDS_TRITON
 def test_without_matrix_units_there_are_no_instructions_of_them() -> None:
-    op = specs.get("fp8_gemm")
+    op = specs.get("fp8_bmm")
     with Ladder(HERE, matrix_units="off") as ladder:
         (row,) = ladder.climb(Attempt(op=op, case=op.case("one-row"), backend=TORCH, tuned={}))
     assert row.dots
