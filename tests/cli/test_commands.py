@@ -130,28 +130,28 @@ def test_emit_takes_another_case_or_device() -> None:
 
 
 def test_emit_writes_below_a_folder(tmp_path: Path) -> None:
-    found = parity("emit", "fp8_gemm", "--out", str(tmp_path))
+    found = parity("emit", "fp8_bmm", "--out", str(tmp_path))
     files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.py"))
-    assert files == ["jax_impl/generated/fp8_gemm.py", "torch_impl/generated/fp8_gemm.py"]
+    assert files == ["jax_impl/generated/fp8_bmm.py", "torch_impl/generated/fp8_bmm.py"]
     assert sorted(found.stdout.splitlines()) == [str(tmp_path / file) for file in files]
 
 
 def test_emit_all_reports_what_is_stale_and_renews_it(checkout: Path) -> None:
     first = parity("emit", "--all")
     assert first.exit_code == FAILED
-    assert "torch_impl/generated/fp8_gemm.py: is missing" in first.stdout
+    assert "torch_impl/generated/fp8_bmm.py: is missing" in first.stdout
     assert not list(checkout.rglob("*.py")), "checking writes nothing"
     assert parity("emit", "--all", "--write").exit_code == OK
     assert "up to date" in parity("emit", "--all").stdout
-    file = checkout / "jax_impl/generated/fp8_gemm.py"
+    file = checkout / "jax_impl/generated/fp8_bmm.py"
     file.write_text(file.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
     assert parity("emit", "--all").exit_code == FAILED
-    for more in (["--all"], ["fp8_gemm"], ["fp8_gemm", "--target", "pallas"]):
+    for more in (["--all"], ["fp8_bmm"], ["fp8_bmm", "--target", "pallas"]):
         found = parity("emit", "--diff", *more)
         assert found.exit_code == FAILED
         assert "-# edited" in found.stdout
-    assert parity("emit", "fp8_gemm", "--diff", "--target", "torch").exit_code == OK
-    assert parity("emit", "fp8_gemm", "--write").exit_code == OK
+    assert parity("emit", "fp8_bmm", "--diff", "--target", "torch").exit_code == OK
+    assert parity("emit", "fp8_bmm", "--write").exit_code == OK
     assert parity("emit", "--all").exit_code == OK
 
 
