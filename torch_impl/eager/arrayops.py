@@ -122,7 +122,9 @@ def _for_blas(x: torch.Tensor) -> np.ndarray[Any, Any]:
 
 def multiplied(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """torch's product, on a CPU of few rows and a transposed matrix as its transpose: in half the time."""
-    if a.shape[-2] in _FEW_ROWS and a.device.type == "cpu" and b.stride()[-2:] == (1, b.shape[-2]) and b.shape[-1] > 64:
+    # Not of batches, whose strides would then decide which of two orders of sums they get.
+    few = b.dim() == 2 and a.shape[-2] in _FEW_ROWS and a.device.type == "cpu"
+    if few and b.stride() == (1, b.shape[0]) and b.shape[1] > 64:
         return torch.matmul(b.mT, a.mT).mT
     return torch.matmul(a, b)
 
