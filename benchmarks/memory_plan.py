@@ -61,6 +61,10 @@ class Model:
         return self.config.layers * width * DEVICE.caches.storage_bits // 8
 
 
+OF_THE_MODEL: Final = ("embedding", "head")
+"""Linears that quantised folders leave in bfloat16."""
+
+
 def plain(_: str, weight: Weight) -> int:
     """bfloat16."""
     return prod(weight.shape) * DEVICE.activations.storage_bits // 8
@@ -68,7 +72,7 @@ def plain(_: str, weight: Weight) -> int:
 
 def fp8(name: str, weight: Weight) -> int:
     """Blocks of 128 x 128 in the layers' linears."""
-    if not weight.linear or name in ("embedding", "head"):
+    if not weight.linear or name in OF_THE_MODEL:
         return plain(name, weight)
     scales = FP8_BLOCK_128.storage_shape(weight.shape).scale
     return prod(weight.shape) + 4 * prod(scales or ())
@@ -76,7 +80,7 @@ def fp8(name: str, weight: Weight) -> int:
 
 def int4(name: str, weight: Weight) -> int:
     """Groups of 128 with float16 scales and zero points in the layers' linears."""
-    if not weight.linear or name in ("embedding", "head"):
+    if not weight.linear or name in OF_THE_MODEL:
         return plain(name, weight)
     count = prod(weight.shape)
     return count // 2 + count // GROUP * 2 + count // GROUP // 2

@@ -80,8 +80,8 @@ def _parts(name: str, weight: Single) -> dict[str, Array]:
             codes, scale = typed("codes", weight.data, form), typed("scale", weight.scale, form)
             return {name: codes, f"{_stem(name, weight)}.weight_scale_inv": scale}
         case BlockWeight(form=form) if form == MXFP4:
-            groups, sizes = weight.scale.shape, (16,)  # a group of 32 codes is 16 bytes
-            return {f"{name}_blocks": weight.data.reshape(groups + sizes), f"{name}_scales": weight.scale}
+            blocks = weight.data.reshape((*weight.scale.shape, -1))  # the bytes of a group by themselves
+            return {f"{name}_blocks": blocks, f"{name}_scales": weight.scale}
         case Int4Groups():
             return {f"{_stem(name, weight)}.{part}": array for part, array in _compressed(weight).items()}
         case _:

@@ -14,16 +14,17 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from benchmarks.decode.load import GROUP, PAGE, Load, Times, timed
+from benchmarks.decode.load import PAGE, Load, Times, timed
 from benchmarks.decode.weights import Precision, strip, tables
 from jax_impl.layers.decoder import DecoderWeights
 from jax_impl.layers.linear import put
 from jax_impl.layers.step import Options, rotations
 from jax_impl.serving.buckets import Bucket, Buckets
-from jax_impl.serving.model import Model
+from jax_impl.serving.model import GROUP, Model
 from jax_impl.serving.parallel import AXIS, everywhere
 from jax_impl.serving.programs import Programs
 from specs.decoder.config import DecoderConfig
+from specs.decoder.groups import GroupedRequest
 from specs.decoder.parallel import split_config
 from specs.decoder.weights import Weight
 
@@ -99,7 +100,10 @@ def compiled(model: Model, load: Load, options: Mapping[str, Any] | None = None)
     bucket = Bucket(tokens=tokens, requests=load.requests, pages=load.table, general=False)
     programs = Programs(model, groups, caches, Buckets(tokens=tokens, requests=load.requests, pages=load.table))
     program = programs.lower(bucket).compile(compiler_options=dict(options or {}))
-    step, _ = model.step(load.grouped(), groups, bucket)
+    requests = [
+        GroupedRequest(computed=one.computed, tokens=one.tokens, pages={GROUP: one.pages}) for one in load.step()
+    ]
+    step, _ = model.step(requests, groups, bucket)
     text, devices = program.as_text(), model.config.devices
     table = sum(x.nbytes for x in jax.tree.leaves(model.weights.model["embedding"]))
     read = sum(x.nbytes for x in jax.tree.leaves((model.weights, caches))) - table

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from specs.decoder.groups import GroupedRequest
+from specs.decoder.batch import Request
 
-GROUP: Final = "kv"
 PAGE: Final = 16
 ALONE: Final = 5
 """Steps that are queued while the device has nothing to do, for the time of the host."""
@@ -29,13 +28,13 @@ class Load:
         """Pages of a request."""
         return -(-(self.context + self.tokens) // PAGE)
 
-    def grouped(self) -> list[GroupedRequest]:
-        """The requests, with pages of their own."""
+    def step(self) -> list[Request]:
+        """What the step computes, every request with pages of its own."""
         return [
-            GroupedRequest(
+            Request(
                 computed=self.context,
-                tokens=tuple(range(self.tokens)),
-                pages={GROUP: range(index * self.table, (index + 1) * self.table)},
+                tokens=range(self.tokens),
+                pages=range(index * self.table, (index + 1) * self.table),
             )
             for index in range(self.requests)
         ]

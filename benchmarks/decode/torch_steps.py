@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from benchmarks.decode.load import GROUP, PAGE, Load, Times, timed
+from benchmarks.decode.load import PAGE, Load, Times, timed
 from benchmarks.decode.weights import Precision, strip, tables
-from specs.decoder.batch import Request, step_batch
+from specs.decoder.batch import step_batch
 from specs.decoder.config import DecoderConfig
 from specs.decoder.weights import Weight
 from torch_impl.layers.decoder import DecoderWeights, decode
@@ -60,8 +60,7 @@ def _repeated(part: torch.Tensor, times: int) -> torch.Tensor:
 def captured(model: Model, load: Load) -> TorchSteps:
     """The step of a load; on a CPU it is called and not captured."""
     caches = model.caches(load.requests * load.table, PAGE)
-    requests = [Request(computed=one.computed, tokens=one.tokens, pages=one.pages[GROUP]) for one in load.grouped()]
-    step = model.step(step_batch(requests, page_size=PAGE))
+    step = model.step(step_batch(load.step(), page_size=PAGE))
 
     @torch.inference_mode()
     def once() -> None:

@@ -12,7 +12,7 @@ from typing import Final
 import ml_dtypes
 import numpy as np
 
-from benchmarks.memory_plan import LLAMA
+from benchmarks.memory_plan import LLAMA, OF_THE_MODEL
 from specs.decoder.config import DecoderConfig
 from specs.decoder.host import BlockWeight, HostArray, HostWeight, PackedWeight
 from specs.decoder.weights import Weight, Weights, layer_weights, model_weights
@@ -33,7 +33,7 @@ class Precision(Enum):
 
     def of(self, name: str) -> Precision:
         """The format of a linear: folders in FP8 have the embedding and the head in bfloat16."""
-        return Precision.BFLOAT16 if self is Precision.FP8 and name in ("embedding", "head") else self
+        return Precision.BFLOAT16 if self is Precision.FP8 and name in OF_THE_MODEL else self
 
 
 def llama(layers: int, hidden: int) -> DecoderConfig:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from specs.gemm.scaled import FREE_TILES, K, M, N, grid, invariant, tunables
-from specs.gemm.splits import partial_sums, reduce_splits, splits_axis
+from specs.gemm.splits import in_parts, splits_axis
 from specs.gguf.product import GGUF_PRODUCT
 from specs.gguf.tiles import gguf_gemm
 from specs.gguf.weights import SOURCE, SUPER, exact_values, packed_rows, quant_type, sampled_rows, whole_blocks
@@ -28,7 +28,7 @@ from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Expr, Ref, as_expr
 from specs.lang.declare.kernel import Access, Array, Attribute, Config, Kernel, Role, Rows, Tunable
 from specs.lang.declare.layouts import Dense, Inner
-from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, Step, definition_of
+from specs.lang.declare.op import Case, Independent, Reference, Sample, definition_of
 from specs.lang.formats.elements import BF16, F16, F32, ElementFormat
 from specs.lang.formats.ggml import BLOCKS, BY_NAME, Q4_0, Q8_0
 from specs.lang.formats.packed import PackedBlock
@@ -141,24 +141,18 @@ def _tunables() -> tuple[Tunable, ...]:
     )
 
 
-def _kernel(name: str, split: bool) -> Kernel:
-    """The kernel that writes the result, or one sum per split."""
-    arrays = {array.name: array for array in _ARRAYS}
-    if split:
-        del arrays["bias"]
-        arrays["c"] = partial_sums("c", Access.OUT, SPLITS)
-    return Kernel(
-        name=name,
-        doc="Product of activations and a weight in packed blocks.",
-        axes=(M, N, K, SPLITS),
-        arrays=tuple(arrays.values()),
-        attributes=_ATTRIBUTES,
-        tunables=_tunables(),
-        configs=_configs(),
-        static_conditions=(("even_m", (M % Ref("BLOCK_M")).equals(0)), ("even_n", (N % Ref("BLOCK_N")).equals(0))),
-        grid=(*grid(), *((SPLITS,) if split else ())),
-        body=gguf_gemm,
-    )
+_KERNEL = Kernel(
+    name="gguf_gemm",
+    doc="Product of activations and a weight in a block type of GGUF files.",
+    axes=(M, N, K, SPLITS),
+    arrays=_ARRAYS,
+    attributes=_ATTRIBUTES,
+    tunables=_tunables(),
+    configs=_configs(),
+    static_conditions=(("even_m", (M % Ref("BLOCK_M")).equals(0)), ("even_n", (N % Ref("BLOCK_N")).equals(0))),
+    grid=grid(),
+    body=gguf_gemm,
+)
 
 
 def _case(name: str, form: str, m: int, n: int, k: int, *, bias: bool = False, **fields: Any) -> Case:
@@ -171,20 +165,9 @@ def _case(name: str, form: str, m: int, n: int, k: int, *, bias: bool = False, *
     )
 
 
-_SPLIT = SPLITS.differs(1)
-
-GGUF_GEMM = Op(
-    name="gguf_gemm",
-    doc="Product of activations and a weight in a block type of GGUF files.",
-    axes=(M, N, K),
-    arrays=_ARRAYS,
-    attributes=_ATTRIBUTES,
-    temporaries=(partial_sums("partial", Access.OUT, SPLITS),),
-    steps=(
-        Step(kernel=_kernel("gguf_gemm", False), when=SPLITS.equals(1)),
-        Step(kernel=_kernel("gguf_gemm_split", True), arrays=(("c", "partial"),), when=_SPLIT),
-        Step(kernel=reduce_splits(_ARRAYS, SPLITS), when=_SPLIT),
-    ),
+GGUF_GEMM = in_parts(
+    _KERNEL,
+    SPLITS,
     family="gguf",
     independent=(Independent(M),),
     definition=definition_of(__doc__),

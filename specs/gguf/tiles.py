@@ -17,7 +17,7 @@ from typing import Any
 from specs.gemm.tiles import finish, run_of, span, step_of, steps_of, tile_position
 from specs.lang.formats.elements import F16, F32, INT32
 from specs.lang.formats.ggml import BY_NAME
-from specs.tile.blocks import UNDEFINED, Slice, ds, load_block, store_block
+from specs.tile.blocks import UNDEFINED, Slice, ds, load_block
 from specs.tile.frontend.trace import Tile, fail
 from specs.tile.language import arange, dot, fori_loop, full, load, minimum, program_id, reduce_sum, rescale, zeros
 from specs.tile.library.packed import PackedTile, groups_as_columns, segment
@@ -60,10 +60,7 @@ def gguf_gemm(p: Any) -> None:
     acc = zeros((p.BLOCK_N, form.groups if one_row else p.BLOCK_M))
     acc = fori_loop(begin, end, step, acc, stages=p.num_stages)
     acc = reduce_sum(acc, axis=1)[None, :] if one_row else acc.transpose()
-    if split is None:
-        finish(p, acc, rows, cols)
-    else:
-        store_block(p.c, (split, rows, cols), acc)
+    finish(p, acc, rows, cols, split=split)
 
 
 def product(p: Any, weight: PackedTile, start: Tile, acc: Tile, rows: Slice) -> Tile:

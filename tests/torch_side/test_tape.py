@@ -11,7 +11,8 @@ import torch
 import specs
 from parity.judge.frameworks import to_torch
 from parity.judge.inputs import generate
-from specs.lang.formats.elements import ElementFormat
+from specs.lang.formats.elements import INT32, ElementFormat
+from specs.tile.ir import Opcode
 from tests.small import small_case
 from tests.torch_side.calls import raw
 from torch_impl.eager import call
@@ -65,6 +66,18 @@ def test_the_same_function_is_called_once() -> None:
     assert ops.reshape(x, (2, 4)) is not ops.reshape(x, (4, 2))
     taken = [ops.take(x, ops.arange(8)) for _ in range(2)]  # memory may have been written in between
     assert taken[0] is not taken[1]
+
+
+def test_bounds_of_a_loop_are_those_of_the_call() -> None:
+    ops = TapeOps(TorchOps(torch.device("cpu")))
+    bounds, total = ops.buffer(2, torch.int32), ops.buffer(1, torch.int32)
+    lower, upper = (ops.reshape(ops.take(bounds, ops.array(np.array([n]))), ()) for n in (0, 1))
+    (found,) = ops.loop(lower, upper, lambda k, acc: [ops.binary(Opcode.ADD)(acc[0], k)], [ops.const(0, INT32)])
+    ops.put(total, ops.arange(1), ops.reshape(found, (1,)), None)
+    for first, last in ((0, 0), (0, 1), (2, 6), (0, 3)):
+        result = torch.full((1,), -1, dtype=torch.int32)
+        ops.tape.play([torch.tensor([first, last], dtype=torch.int32), result])
+        assert result.item() == sum(range(first, last))
 
 
 @pytest.mark.parametrize("rows", [1, 3, 4, 32, 33])

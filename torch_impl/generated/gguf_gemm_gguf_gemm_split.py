@@ -1,5 +1,5 @@
 # gguf_gemm, case "decode", target triton-cuda. Written by `python -m parity emit`: do not edit.
-"""gguf_gemm_split: Product of activations and a weight in packed blocks.
+"""gguf_gemm_split: Product of activations and a weight in a block type of GGUF files.
 
 Generated. Specialised on
     quant_type = Q4_K
@@ -68,13 +68,13 @@ def gguf_gemm_split(
     steps = K // STEP
     end = tl.cdiv(steps - split, SPLITS)  # specs/gemm/tiles.py:42
     acc = tl.full([BLOCK_N, BLOCK_M], 0.0, tl.float32)  # specs/gguf/tiles.py:60
-    offs_m = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/gguf/tiles.py:77
+    offs_m = tile_m * BLOCK_M + tl.arange(0, BLOCK_M)  # specs/gguf/tiles.py:74
     arange_32 = tl.arange(0, 32)
     for k in tl.range(end, num_stages=2):  # specs/gguf/tiles.py:61
         k_1 = k * SPLITS + split  # specs/gemm/tiles.py:51
         start = k_1 * 144
         start_1 = k_1 * STEP  # specs/gguf/tiles.py:55
-        offs_k = start_1 + arange_32  # specs/gguf/tiles.py:77
+        offs_k = start_1 + arange_32  # specs/gguf/tiles.py:74
         a = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k[None, :]))
         a_1 = tl.permute(a, [1, 0])
         zero = tl.full([1, 1], 0.0, tl.bfloat16)
@@ -103,7 +103,7 @@ def gguf_gemm_split(
         word_6 = word_5 | part_4
         code = word_6 & 63
         factor = (code | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
-        sums = partial * factor[:, None]  # specs/gguf/tiles.py:129
+        sums = partial * factor[:, None]  # specs/gguf/tiles.py:126
         word_7 = part & 0xf0f0f0f
         part_5 = (part >> 4) & 0x3030303
         part_6 = part_5 << 4
@@ -111,7 +111,7 @@ def gguf_gemm_split(
         code_1 = word_8 & 63
         factor_1 = (code_1 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
         lows = total * factor_1[:, None]
-        offs_k_1 = start_1 + 32 + arange_32  # specs/gguf/tiles.py:77
+        offs_k_1 = start_1 + 32 + arange_32  # specs/gguf/tiles.py:74
         a_2 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_1[None, :]))
         a_3 = tl.permute(a_2, [1, 0])
         zero_1 = tl.full([1, 1], 0.0, tl.bfloat16)
@@ -126,11 +126,11 @@ def gguf_gemm_split(
         total_1 = tl.dot((none_1 + 1).to(tl.float32).to(tl.bfloat16), a_3)
         code_2 = (word_6 >> 8) & 63
         factor_2 = (code_2 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
-        sums_1 = sums + partial_1 * factor_2[:, None]  # specs/gguf/tiles.py:129
+        sums_1 = sums + partial_1 * factor_2[:, None]  # specs/gguf/tiles.py:126
         code_3 = (word_8 >> 8) & 63
         factor_3 = (code_3 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
         lows_1 = lows + total_1 * factor_3[:, None]
-        offs_k_2 = start_1 + 64 + arange_32  # specs/gguf/tiles.py:77
+        offs_k_2 = start_1 + 64 + arange_32  # specs/gguf/tiles.py:74
         a_4 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_2[None, :]))
         a_5 = tl.permute(a_4, [1, 0])
         zero_2 = tl.full([1, 1], 0.0, tl.bfloat16)
@@ -147,11 +147,11 @@ def gguf_gemm_split(
         total_2 = tl.dot((none_2 + 1).to(tl.float32).to(tl.bfloat16), a_5)
         code_4 = (word_6 >> 16) & 63
         factor_4 = (code_4 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
-        sums_2 = sums_1 + partial_2 * factor_4[:, None]  # specs/gguf/tiles.py:129
+        sums_2 = sums_1 + partial_2 * factor_4[:, None]  # specs/gguf/tiles.py:126
         code_5 = (word_8 >> 16) & 63
         factor_5 = (code_5 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
         lows_2 = lows_1 + total_2 * factor_5[:, None]
-        offs_k_3 = start_1 + 96 + arange_32  # specs/gguf/tiles.py:77
+        offs_k_3 = start_1 + 96 + arange_32  # specs/gguf/tiles.py:74
         a_6 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_3[None, :]))
         a_7 = tl.permute(a_6, [1, 0])
         zero_3 = tl.full([1, 1], 0.0, tl.bfloat16)
@@ -166,11 +166,11 @@ def gguf_gemm_split(
         total_3 = tl.dot((none_3 + 1).to(tl.float32).to(tl.bfloat16), a_7)
         code_6 = (word_6 >> 24) & 63
         factor_6 = (code_6 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
-        sums_3 = sums_2 + partial_3 * factor_6[:, None]  # specs/gguf/tiles.py:129
+        sums_3 = sums_2 + partial_3 * factor_6[:, None]  # specs/gguf/tiles.py:126
         code_7 = (word_8 >> 24) & 63
         factor_7 = (code_7 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
         lows_3 = lows_2 + total_3 * factor_7[:, None]
-        offs_k_4 = start_1 + 128 + arange_32  # specs/gguf/tiles.py:77
+        offs_k_4 = start_1 + 128 + arange_32  # specs/gguf/tiles.py:74
         a_8 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_4[None, :]))
         a_9 = tl.permute(a_8, [1, 0])
         zero_4 = tl.full([1, 1], 0.0, tl.bfloat16)
@@ -191,7 +191,7 @@ def gguf_gemm_split(
         word_10 = word_9 | part_8
         code_8 = word_10 & 63
         factor_8 = (code_8 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
-        sums_4 = sums_3 + partial_4 * factor_8[:, None]  # specs/gguf/tiles.py:129
+        sums_4 = sums_3 + partial_4 * factor_8[:, None]  # specs/gguf/tiles.py:126
         word_11 = (part_2 >> 4) & 0xf0f0f0f
         part_9 = (part >> 6) & 0x3030303
         part_10 = part_9 << 4
@@ -199,7 +199,7 @@ def gguf_gemm_split(
         code_9 = word_12 & 63
         factor_9 = (code_9 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
         lows_4 = lows_3 + total_4 * factor_9[:, None]
-        offs_k_5 = start_1 + 160 + arange_32  # specs/gguf/tiles.py:77
+        offs_k_5 = start_1 + 160 + arange_32  # specs/gguf/tiles.py:74
         a_10 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_5[None, :]))
         a_11 = tl.permute(a_10, [1, 0])
         zero_5 = tl.full([1, 1], 0.0, tl.bfloat16)
@@ -214,11 +214,11 @@ def gguf_gemm_split(
         total_5 = tl.dot((none_5 + 1).to(tl.float32).to(tl.bfloat16), a_11)
         code_10 = (word_10 >> 8) & 63
         factor_10 = (code_10 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
-        sums_5 = sums_4 + partial_5 * factor_10[:, None]  # specs/gguf/tiles.py:129
+        sums_5 = sums_4 + partial_5 * factor_10[:, None]  # specs/gguf/tiles.py:126
         code_11 = (word_12 >> 8) & 63
         factor_11 = (code_11 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
         lows_5 = lows_4 + total_5 * factor_11[:, None]
-        offs_k_6 = start_1 + 192 + arange_32  # specs/gguf/tiles.py:77
+        offs_k_6 = start_1 + 192 + arange_32  # specs/gguf/tiles.py:74
         a_12 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_6[None, :]))
         a_13 = tl.permute(a_12, [1, 0])
         zero_6 = tl.full([1, 1], 0.0, tl.bfloat16)
@@ -235,11 +235,11 @@ def gguf_gemm_split(
         total_6 = tl.dot((none_6 + 1).to(tl.float32).to(tl.bfloat16), a_13)
         code_12 = (word_10 >> 16) & 63
         factor_12 = (code_12 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
-        sums_6 = sums_5 + partial_6 * factor_12[:, None]  # specs/gguf/tiles.py:129
+        sums_6 = sums_5 + partial_6 * factor_12[:, None]  # specs/gguf/tiles.py:126
         code_13 = (word_12 >> 16) & 63
         factor_13 = (code_13 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
         lows_6 = lows_5 + total_6 * factor_13[:, None]
-        offs_k_7 = start_1 + 224 + arange_32  # specs/gguf/tiles.py:77
+        offs_k_7 = start_1 + 224 + arange_32  # specs/gguf/tiles.py:74
         a_14 = tl.load(a_ptr + (offs_m[:, None] * stride_a0 + offs_k_7[None, :]))
         a_15 = tl.permute(a_14, [1, 0])
         zero_7 = tl.full([1, 1], 0.0, tl.bfloat16)
@@ -254,15 +254,15 @@ def gguf_gemm_split(
         total_7 = tl.dot((none_7 + 1).to(tl.float32).to(tl.bfloat16), a_15)
         code_14 = (word_10 >> 24) & 63
         factor_14 = (code_14 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
-        sums_7 = sums_6 + partial_7 * factor_14[:, None]  # specs/gguf/tiles.py:129
+        sums_7 = sums_6 + partial_7 * factor_14[:, None]  # specs/gguf/tiles.py:126
         code_15 = (word_12 >> 24) & 63
         factor_15 = (code_15 | 0x4b000000).to(tl.float32, bitcast=True) - 8388608.0  # 2**23, float32 bits of 2**23
         lows_7 = lows_6 + total_7 * factor_15[:, None]
-        # specs/gguf/tiles.py:91
+        # specs/gguf/tiles.py:88
         scale = (word_2 & 65535).to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)[:, None]
         acc_1 = acc + sums_7 * scale
         word_13 = word_2 >> 16
         low = (word_13 & 65535).to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)[:, None]
         acc = acc_1 - lows_7 * low
     acc_2 = tl.permute(acc, [1, 0])  # specs/gguf/tiles.py:62
-    tl.store(c_ptr + (split * (M * N) + offs_m[:, None] * N + column[None, :]), acc_2)
+    tl.store(c_ptr + (split * (M * N) + offs_m[:, None] * N + column[None, :]), acc_2)  # specs/gemm/tiles.py:71
