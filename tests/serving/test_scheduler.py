@@ -309,6 +309,15 @@ def test_a_draft_is_a_part_of_its_own_and_counts_where_it_is_confirmed() -> None
     assert (one.draft_tokens, one.accepted_tokens) == (1, 1)
 
 
+def test_a_step_that_is_full_has_no_draft() -> None:
+    one, known = scheduler(tokens=1, length=12), request(1, 2, 3, most=4)
+    one.add(known)
+    for _ in known.prompt:
+        run(one)
+    known.draft = (9,)
+    assert [p.draft for p in one.schedule()] == [()]
+
+
 def test_a_draft_takes_no_page_of_another_request_and_is_dropped_with_its_own() -> None:
     one = scheduler(pages=10, tokens=40)
     old, young = request(*range(18), arrival=0, most=20), request(*range(19, -1, -1), arrival=1, most=20)

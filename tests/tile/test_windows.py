@@ -54,6 +54,7 @@ def test_a_grid_of_two_dimensions_is_split() -> None:
         (np.array([[0, 1, 3, 4]], np.int32) ** 2, None),
         (np.arange(8, dtype=np.int32)[None], (np.arange(8) % 2 == 0)[None]),
         (np.minimum(np.arange(8, dtype=np.int32), 5)[None], None),
+        (np.array([[[0, 1], [2, 5]]], np.int32), None),
     ],
 )
 def test_others_are_no_windows(
@@ -67,6 +68,7 @@ def test_others_are_no_windows(
     [
         (Window(4, (2, 3), (6, 1)), True, True),
         (Window(5, (2, 3), (6, 1)), True, True),
+        (Window(6, (2, 3), (6, 1)), False, True),
         (Window(10, (2, 3), (6, 1)), False, True),
         (Window(-1, (2,), (1,)), False, True),
         (Window(3, (4,), (-1,)), True, True),
@@ -102,6 +104,8 @@ def test_a_window_is_a_slice(window: Window) -> None:
     np.testing.assert_array_equal(part, elements(window))
 
 
-@pytest.mark.parametrize("window", [Window(0, (2, 2), (5, 3)), Window(0, (2, 2), (2, 2)), Window(3, (2,), (-1,))])
+@pytest.mark.parametrize(
+    "window", [Window(0, (2, 2), (5, 3)), Window(0, (2, 2), (2, 2)), Window(3, (2,), (-1,)), Window(4, (2, 4), (6, 1))]
+)
 def test_no_slice(window: Window) -> None:
     assert slice_of(window, 24) is None

@@ -12,6 +12,7 @@ import specs
 from parity.judge.frameworks import to_torch
 from parity.judge.inputs import generate
 from specs.lang.formats.elements import INT32, ElementFormat
+from specs.tile.interpret.known import KnownOps
 from specs.tile.ir import Opcode
 from tests.small import small_case
 from tests.torch_side.calls import raw
@@ -66,6 +67,16 @@ def test_the_same_function_is_called_once() -> None:
     assert ops.reshape(x, (2, 4)) is not ops.reshape(x, (4, 2))
     taken = [ops.take(x, ops.arange(8)) for _ in range(2)]  # memory may have been written in between
     assert taken[0] is not taken[1]
+
+
+def test_what_was_loaded_stays_when_memory_is_written() -> None:
+    ops, flat, first = KnownOps(TorchOps(torch.device("cpu")), (1,)), torch.arange(8.0), np.arange(4)[None]
+    loaded = ops.take_known(flat, first, None, None, stays=False)
+    assert ops.put_known(flat, first, torch.full((1, 4), 9.0), None) is flat
+    assert loaded.tolist() == [[0.0, 1.0, 2.0, 3.0]]
+    assert flat.tolist() == [9.0] * 4 + [4.0, 5.0, 6.0, 7.0]
+    # Of several values for one element a store takes indices: a view of memory has no order.
+    assert ops.put_known(flat, np.zeros((1, 4), np.int64), torch.zeros(1, 4), None) is None
 
 
 def test_bounds_of_a_loop_are_those_of_the_call() -> None:
