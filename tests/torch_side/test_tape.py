@@ -18,7 +18,7 @@ from tests.small import small_case
 from tests.torch_side.calls import raw
 from torch_impl.eager import call
 from torch_impl.eager.arrayops import TorchOps, multiplied
-from torch_impl.eager.tape import TapeOps, TooLarge
+from torch_impl.eager.tape import Budget, Tape, TapeOps, TooLarge
 from torch_impl.formats import dtype_of
 from torch_impl.launch import layout_name, prepare
 
@@ -58,6 +58,20 @@ def test_constants_are_kept_up_to_a_size() -> None:
     ops.array(np.zeros(1 << 17, np.float32))
     with pytest.raises(TooLarge):
         ops.array(np.zeros(1 << 18, np.float32))
+
+
+def test_tapes_share_a_budget_and_give_it_back() -> None:
+    budget, tape = Budget(10), Tape()
+    assert budget.admits(tape, 6)
+    assert not budget.admits(Tape(), 6)
+    del tape
+    assert budget.admits(Tape(), 6)
+
+
+def test_without_room_a_call_is_walked_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = performed("rotary_embedding", (1, 2))
+    monkeypatch.setattr(call, "BUDGET", Budget(0))
+    assert performed("rotary_embedding", (1, 2)) == expected
 
 
 def test_the_same_function_is_called_once() -> None:

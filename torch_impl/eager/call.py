@@ -15,7 +15,7 @@ from specs.tile.launch.plan import Launch
 from torch_impl.ambient import settled_runner
 from torch_impl.backend import Request, Runner, Tensors
 from torch_impl.eager.arrayops import TorchOps
-from torch_impl.eager.tape import Tape, TapeOps, TooLarge
+from torch_impl.eager.tape import BUDGET, Tape, TapeOps, TooLarge
 from torch_impl.formats import dtype_of, raw_view
 
 
@@ -44,13 +44,13 @@ def _eager(launch: Launch, request: Request) -> Runner:
 
 
 def _recorded(launch: Launch, ops: TorchOps, flat: Sequence[torch.Tensor]) -> Tape | None:
-    """The launch as a tape; None for a program whose constants are too large to be kept."""
+    """The launch as a tape; None for a program whose constants are too large, or too many beside other tapes'."""
     recorder = TapeOps(ops)
     try:
         _execute(launch, recorder, [recorder.buffer(held.shape[0], held.dtype) for held in flat])
     except TooLarge:
         return None
-    return recorder.tape
+    return recorder.tape if BUDGET.admits(recorder.tape, recorder.kept) else None
 
 
 def _execute(launch: Launch, ops: Any, flat: Sequence[Any]) -> None:

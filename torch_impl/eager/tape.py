@@ -7,6 +7,7 @@ times as long for them.
 
 from __future__ import annotations
 
+import weakref
 from collections import ChainMap
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ Values = list[Any]
 """Arrays of a call, by slot."""
 Instruction = Callable[[Values], None]
 _KEPT = 1 << 18  # elements of constants that a tape keeps
+_ALL = 1 << 26  # elements that all tapes of a process keep: at most 512 MiB
 _SMALL = 1 << 13  # elements of integers that are numpy's
 
 
@@ -34,7 +36,7 @@ class TooLarge(Exception):
     """A program with more constants than are kept; its calls take so long that walking through it does not matter."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Tape:
     """A recorded launch.
 
@@ -55,6 +57,27 @@ class Tape:
             values[slot] = constant
         for instruction in self.code:
             instruction(values)
+
+
+class Budget:
+    """Elements of constants that tapes keep together, as long as they live."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.held = most, 0
+
+    def admits(self, tape: Tape, elements: int) -> bool:
+        """Whether there is room for a tape, which then takes it."""
+        if self.held + elements > self.most:
+            return False
+        self.held += elements
+        weakref.finalize(tape, self._release, elements)
+        return True
+
+    def _release(self, elements: int) -> None:
+        self.held -= elements
+
+
+BUDGET = Budget(_ALL)
 
 
 class Recorded:
@@ -79,7 +102,7 @@ class TapeOps:
     def __init__(self, ops: TorchOps) -> None:
         self.ops, self.tape = ops, Tape()
         self._code = self.tape.code
-        self._kept = 0
+        self.kept = 0
         self._done: ChainMap[Hashable, Recorded] = ChainMap()  # of a loop's body those before it as well
 
     def buffer(self, length: int, dtype: torch.dtype) -> Recorded:
@@ -128,8 +151,8 @@ class TapeOps:
 
     def array(self, x: np.ndarray[Any, Any]) -> Recorded:
         """An array that the tape keeps."""
-        self._kept += x.size
-        if self._kept > _KEPT:
+        self.kept += x.size
+        if self.kept > _KEPT:
             raise TooLarge
         host = self.ops.device.type == "cpu" and x.dtype.kind in "iub"
         result = self._slot(x.shape, host)
