@@ -101,7 +101,20 @@ def _neighbours(layout: Paged, value: NDArray, error: NDArray) -> list[NDArray]:
         decides[:, part] = (np.abs(big[:, part]).reshape(groups) >= least).reshape(decides[:, part].shape)
     mixed = [np.where(decides, big, small), np.where(decides, small, big)]
     # A zero may have either sign.
-    return [nearest, low, high, small, -np.where(small == 0, small, -small), big, *mixed]
+    ends = [nearest, low, high, small, -np.where(small == 0, small, -small), big, *mixed]
+    return [*ends, *_low_bytes(nearest, small, big)]
+
+
+def _low_bytes(nearest: NDArray, small: NDArray, big: NDArray) -> list[NDArray]:
+    """Rows with the extremes of low bytes between `small` and `big`, where the high byte changes on the way.
+
+    Columns that are not quantised are stored as they are. Near a cancellation an error spans many numbers, and low
+    bytes do not grow with them: they begin at 0 after each that ends at 255.
+    """
+    top, bottom = (BF16.encode(np.abs(end)).astype(np.int64) for end in (big, small))
+    changes, edge = bottom >> 8 < top >> 8, top & ~0xFF
+    codes = (np.where(changes, code, 0).astype(np.uint16) for code in (edge, edge - 1))
+    return [np.where(changes, np.copysign(BF16.decode(code), big), nearest) for code in codes]
 
 
 def sample(case: Sample) -> dict[str, Any]:

@@ -8,11 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jax_impl import ops as jax_ops
 from specs.cache.layouts import V4
+from specs.compressor import insert
 from specs.indexer.layouts import INDEXER_FP8, INDEXER_MXFP4
 from specs.lang.errors import ConstraintViolated
+from specs.lang.formats.elements import BF16
 from specs.lang.formats.paged import Paged
 from tests.cache.sixth import HALVES
 from torch_impl import ops as torch_ops
@@ -55,11 +59,11 @@ def test_it_is_the_rows_and_then_the_insert(layout: Paged, ratio: int, implement
     given = {name: jnp.asarray(x) if jax else torch.from_numpy(x) for name, x in arrays.items()}
     how = {"implementation": implementation.removeprefix("jax ")}
     options = {"ratio": ratio, "overlap": ratio == 4, **how}
-    insert = ops.quantize_and_insert_k if layout == V4 else ops.indexer_k_insert
+    put = ops.quantize_and_insert_k if layout == V4 else ops.indexer_k_insert
     paged = {"layout": layout, "block_size": ROWS}
     fused, apart = (jnp.asarray(pages) if jax else torch.from_numpy(pages.copy()) for _ in range(2))
     one = ops.compress_norm_rope_insert(*given.values(), fused, **paged, **options)
-    other = insert(ops.compress_norm_rope(*given.values(), **options), apart, given["slot_mapping"], **paged, **how)
+    other = put(ops.compress_norm_rope(*given.values(), **options), apart, given["slot_mapping"], **paged, **how)
     found, expected = (np.asarray(x) for x in ((one, other) if jax else (fused, apart)))
     np.testing.assert_array_equal(found, expected)
     assert (found != pages).any()
@@ -75,3 +79,17 @@ def test_wrong_layouts(columns: Paged, layout: Paged, expected: str) -> None:
     with pytest.raises(ConstraintViolated, match=expected):
         torch_ops.compress_norm_rope_insert(*arrays.values(), ratio=4, overlap=True, layout=layout, block_size=ROWS)
     assert not arrays["pages"].any()
+
+
+@given(low=st.integers(0, 0xFFFF), span=st.integers(0, 0x900), cancelled=st.booleans())
+def test_bytes_of_every_number_within_an_error_are_within_the_bound(low: int, span: int, cancelled: bool) -> None:
+    """Codes of bfloat16 in order of their values: those of negative numbers first, from the largest."""
+    first = 0x7F80 - span // 2 if cancelled else min(low, 2 * 0x7F7F - span)
+    order = np.arange(max(first, 0), min(first + span + 1, 2 * 0x7F80))
+    codes = np.where(order < 0x7F80, 0xFF7F - order, order - 0x7F80).astype(np.uint16)
+    numbers = BF16.decode(codes)
+    middle, error = (numbers[0] + numbers[-1]) / 2, (numbers[-1] - numbers[0]) / 2
+    rows = insert._neighbours(V4, np.full((1, V4.width), middle), np.full((1, V4.width), error))
+    found, *others = (BF16.encode(row[0, -1:]).view(np.uint8) for row in rows)
+    far = np.max([np.abs(other.astype(int) - found) for other in others], axis=0)
+    assert (np.abs(codes[:, None].view(np.uint8).reshape(-1, 2).astype(int) - found) <= far).all()
