@@ -34,9 +34,12 @@ def report(
 def told(found: Difference) -> tuple[str, ...]:
     """A difference in words."""
     variable = f", {found.variable}" if found.variable else ""
+    first = f"{found.where}: {found.statement}{variable} (kernel {found.kernel}, after {found.count} statements)"
+    if found.raised:
+        return first, f"raises {found.raised}"
     where = f"[{', '.join(map(str, found.index))}]"
     values = f"got {found.got:.9g}, numpy {found.expected:.9g}"
     return (
-        f"{found.where}: {found.statement}{variable} (kernel {found.kernel}, after {found.count} statements)",
+        first,
         f"{found.wrong} of {found.elements} elements differ; worst at {where}: {values}",
     )

@@ -7,13 +7,14 @@ give the same bits; sums, products of matrices and functions of hardware accurac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import prod
+from math import nan, prod
 from typing import Any, Final
 
 import numpy as np
 
+from parity.judge.guard import bit_view
 from parity.judge.inputs import Inputs
 from specs.lang.errors import Unsupported
 from specs.lang.formats.elements import BOOL, F32, ElementFormat
@@ -53,6 +54,7 @@ class Difference:
     variable: what the author calls its result; "" where it has no name.
     count: statements that ran before it, of this call. wrong: elements that differ, of `elements`.
     index, got, expected: the worst of them.
+    raised: the exception of a statement that gives nothing, as text; there are no elements then.
     """
 
     kernel: str
@@ -62,9 +64,18 @@ class Difference:
     count: int
     wrong: int
     elements: int
-    index: tuple[int, ...]
-    got: float
-    expected: float
+    index: tuple[int, ...] = ()
+    got: float = nan
+    expected: float = nan
+    raised: str = ""
+
+
+class _FirstDifference(Exception):
+    """Ends a run at the statement that differs, `number`; facts: what a `Difference` says of it."""
+
+    def __init__(self, number: int, facts: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.number, self.facts = number, facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +143,11 @@ def first_difference(inputs: Inputs, implementation: str) -> Difference | None:
 
         wide = any(form.storage_bits == 64 for form in inputs.layout.call().formats.values())
         with jax.enable_x64(wide or jax.config.read("jax_enable_x64")), jax.disable_jit():
-            return next(_differences(inputs, library), None)
-    return next(_differences(inputs, library), None)
+            return _first(inputs, library)
+    return _first(inputs, library)
 
 
-def _differences(inputs: Inputs, library: Library) -> Iterator[Difference]:
+def _first(inputs: Inputs, library: Library) -> Difference | None:
     call, done = inputs.layout.call(), 0
     memory = {name: np.array(raw).reshape(-1).view(np.uint8) for name, raw in inputs.arrays.items()}
     for array in (*call.op.outputs, *call.op.temporaries):
@@ -152,10 +163,12 @@ def _differences(inputs: Inputs, library: Library) -> Iterator[Difference]:
             recorder.run(launch)
             follower = _Follower.start(launch, library, before)
             follower.entries = recorder.entries
-            follower.run(launch)
-        for number, found in follower.found:
-            yield Difference(kernel=launch.program.name, count=done + number, **found)
+            try:
+                follower.run(launch)
+            except _FirstDifference as found:
+                return Difference(kernel=launch.program.name, count=done + found.number, **found.facts)
         done += len(recorder.entries)
+    return None
 
 
 class _Watched(Run):
@@ -239,22 +252,28 @@ class _Follower(_Watched):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.found: list[tuple[int, dict[str, Any]]] = []
         self._at = 0
 
     def step(self, op: Operation) -> None:
-        super().step(op)
-        entry, number = self.entries[self._at], self._at
-        self._at += 1
+        try:
+            super().step(op)
+            arrays = [self.library.back(array, form) for array, form in self.given(op)]
+        except _FirstDifference:
+            raise
+        except Exception as error:  # whatever a wrong primitive brings about, such as an index that is out of bounds
+            raised = f"{type(error).__name__}: {error}"
+            facts = {"wrong": 0, "elements": 0, "raised": raised, **_named(op)}
+            raise _FirstDifference(self._at, facts) from error
+        entry = self.entries[self._at]
         assert entry.op is op
-        for (array, form), expected in zip(self.given(op), entry.arrays, strict=True):
-            difference = _compared(self.library.back(array, form), expected, entry)
+        same = all(_same_bits(array, expected) for array, expected in zip(arrays, entry.arrays, strict=True))
+        for array, expected in zip(arrays, entry.arrays, strict=True) if not same else ():
+            difference = _compared(array, expected, entry)
             if difference is not None:
-                code = op.code.name.lower().rstrip("_")
-                names = [result.name for result in op.results if getattr(result, "name", None)]
-                told = {"statement": code, "variable": names[0] if names else "", "where": str(op.where)}
-                self.found.append((number, {**told, **difference}))
-        self._take(op, entry)
+                raise _FirstDifference(self._at, {**_named(op), **difference})
+        self._at += 1
+        if not same:
+            self._take(op, entry)
 
     def _take(self, op: Operation, entry: _Entry) -> None:
         """Goes on with what numpy has."""
@@ -268,12 +287,25 @@ class _Follower(_Watched):
             self.env[id(result)] = there(array, result.type.element)
 
 
+def _named(op: Operation) -> dict[str, str]:
+    """What a statement is called, and where it is."""
+    names = [result.name for result in op.results if result.name]
+    code = op.code.name.lower().rstrip("_")
+    return {"statement": code, "variable": names[0] if names else "", "where": str(op.where)}
+
+
 def _without_subnormals(x: Array) -> Array:
     """The same array where it has none."""
     if x.dtype != np.float32 and x.dtype.name != "bfloat16":
         return x
     small = (x != 0) & (np.abs(x.astype(np.float64)) < F32.min_normal)
     return np.where(small, np.zeros((), x.dtype), x) if small.any() else x
+
+
+def _same_bits(got: Array, expected: Array) -> bool:
+    return (got.dtype, got.shape) == (expected.dtype, expected.shape) and np.array_equal(
+        bit_view(got), bit_view(expected)
+    )
 
 
 def _compared(got: Array, expected: Array, entry: _Entry) -> dict[str, Any] | None:

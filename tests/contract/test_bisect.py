@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, Final
 
 import pytest
 import torch
@@ -15,21 +16,37 @@ from parity.cli import app
 from parity.judge.runner import inputs_of
 from parity.judge.statements import first_difference
 from specs.lang.errors import Unsupported
-from specs.tile.ir import Opcode, walk
+from specs.tile.ir import Opcode, Operation, walk
 from specs.tile.launch.cases import case_launches
 from specs.tile.targets import EXECUTOR
 from tests.small import small_case
 from torch_impl.eager import arrayops
 from torch_impl.eager.arrayops import TorchOps
 
-OPS = ("rms_norm", "mxfp8_quant", "fp8_gemm", "quantize_and_insert_k", "moe_route")
+PLANTED: Final[Mapping[Opcode, str]] = {
+    Opcode.DOT: "matmul",
+    Opcode.SUM: "reduce",
+    Opcode.AMAX: "reduce",
+    Opcode.EXP2: "unary",
+    Opcode.CAST: "cast",
+    Opcode.SELECT: "where",
+    Opcode.MUL: "binary",
+    Opcode.IDIV: "binary",
+    Opcode.ADD: "binary",
+}
+"""Opcodes with the method of a library that computes them, the rarer ones first."""
+
+
+@cache
+def operations_of(op: str) -> list[Operation]:
+    """All operations of the programs of the small case, in order."""
+    programs = [launch.program for launch in case_launches(specs.get(op), small_case(op), EXECUTOR, strided=False)]
+    return [operation for program in programs for operation in walk(program.ops)]
 
 
 def lines_of(op: str, code: Opcode) -> list[str]:
     """The author's lines that make operations of a kind, in the order of the program."""
-    spec = specs.get(op)
-    programs = [launch.program for launch in case_launches(spec, small_case(op), EXECUTOR, strided=False)]
-    return [str(o.where) for program in programs for o in walk(program.ops) if o.code is code]
+    return [str(o.where) for o in operations_of(op) if o.code is code]
 
 
 def found(op: str, implementation: str = "torch:eager") -> Any:
@@ -37,9 +54,46 @@ def found(op: str, implementation: str = "torch:eager") -> Any:
     return first_difference(inputs_of(spec, small_case(op), "random", 0), implementation)
 
 
-@pytest.mark.parametrize("op", OPS)
-def test_honest_libraries_differ_nowhere(op: str) -> None:
+def planted_in(op: str) -> Opcode:
+    """The first of `PLANTED` that the programs of an operation have, another one for every third operation."""
+    codes = {o.code for o in operations_of(op)}
+    have = [code for code in PLANTED if code in codes]
+    return have[specs.names().index(op) % 3 % len(have)]
+
+
+@pytest.mark.parametrize("op", specs.names())
+def test_a_wrong_primitive_is_found_in_every_operation(op: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found(op) is None
+    code = planted_in(op)
+    plant(code, monkeypatch)
+    difference = found(op)
+    # Loads, stores, loops and places in the grid are computed with primitives of their own.
+    known = {one.name.lower(): one for one in (code, Opcode.LOAD, Opcode.STORE, Opcode.FOR, Opcode.PROGRAM_ID)}
+    assert difference.where in lines_of(op, known[difference.statement]), difference
+    assert difference.raised or difference.got != difference.expected
+
+
+def plant(code: Opcode, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes torch compute one element wrongly, the last one, wherever a program has this opcode."""
+    method = PLANTED[code]
+    right = getattr(TorchOps, method)
+
+    def spoilt(x: torch.Tensor) -> torch.Tensor:
+        bits = x.contiguous().clone()
+        if bits.dtype == torch.bool:
+            bits.view(-1)[-1] ^= True
+            return bits
+        raw = bits.view(-1).view(torch.uint8)
+        raw[-1] ^= 1  # the lowest bit of the highest byte: of a float another exponent
+        return bits
+
+    def wrong(self: TorchOps, *arguments: Any) -> Any:
+        found = right(self, *arguments)
+        if method in ("unary", "binary"):
+            return (lambda *given: spoilt(found(*given))) if arguments[0] is code else found
+        return found if method == "reduce" and arguments[0] is not code else spoilt(found)
+
+    monkeypatch.setattr(TorchOps, method, wrong)
 
 
 def off_by_one(right: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
