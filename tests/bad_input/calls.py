@@ -9,6 +9,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
+from hypothesis import settings
 
 import specs
 from parity.conformance.outcomes import Outcome, all_wrong_calls, problem, representative_cases
@@ -30,6 +31,9 @@ from specs.lang.formats.elements import ALL, INT64, UINT32
 
 LEAST_REFUSALS = 20
 """Different refusals that each framework has to be seen with, of every operation."""
+
+FEWER = settings(max_examples=settings().max_examples * 2 // 5)
+"""Of random calls: what is refused is the binder's to say, and each of three ways to it draws its own."""
 
 BY_FRAMEWORK = (Mistake.NOT_AN_ARRAY, Mistake.STRIDE, Mistake.DEVICE, Mistake.IMPLEMENTATION)
 """Mistakes that a spec alone does not show."""

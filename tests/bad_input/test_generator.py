@@ -17,7 +17,16 @@ from specs.lang import errors
 from specs.lang.declare.kernel import Array
 from specs.lang.declare.op import Op
 from specs.lang.formats.elements import F32
-from tests.bad_input.calls import BY_FRAMEWORK, assert_refused, bound, calls_of, cases_of, random_calls, results_of
+from tests.bad_input.calls import (
+    BY_FRAMEWORK,
+    FEWER,
+    assert_refused,
+    bound,
+    calls_of,
+    cases_of,
+    random_calls,
+    results_of,
+)
 
 
 @pytest.mark.parametrize("op", specs.names())
@@ -41,6 +50,7 @@ def test_binder_accepts_what_is_no_mistake() -> None:
 
 
 @pytest.mark.parametrize("op", specs.names())
+@FEWER
 @given(data=st.data())
 def test_binder_refuses_random_calls(op: str, data: st.DataObject) -> None:
     call: WrongCall = data.draw(random_calls(op))

@@ -20,6 +20,7 @@ from parity.conformance.wrong_calls import WrongCall
 from specs.lang.declare.readiness import READY
 from specs.lang.errors import ArgumentError, Unsupported, WrongFormat
 from tests.bad_input.calls import (
+    FEWER,
     LEAST_REFUSALS,
     Reached,
     Spy,
@@ -63,6 +64,7 @@ def test_public_functions_refuse(op: str) -> None:
 
 
 @pytest.mark.parametrize("op", specs.names())
+@FEWER
 @given(data=st.data())
 def test_random_calls_are_refused(op: str, data: st.DataObject) -> None:
     call = data.draw(random_calls(op))

@@ -20,6 +20,7 @@ from specs.lang.declare.readiness import READY
 from specs.lang.errors import ArgumentError, Unsupported, WrongFormat, WrongType
 from specs.lang.formats.elements import E2M1, ElementFormat
 from tests.bad_input.calls import (
+    FEWER,
     LEAST_REFUSALS,
     Reached,
     Spy,
@@ -131,6 +132,7 @@ def refused_by_torch(outcome: Outcome) -> bool:
 
 @pytest.mark.parametrize("through", [public, operator], ids=lambda through: through.__name__)
 @pytest.mark.parametrize("op", specs.names())
+@FEWER
 @given(data=st.data())
 def test_random_calls_are_refused(op: str, through: Through, data: st.DataObject) -> None:
     # Through an operator, values of another type are torch's to convert: bytes to text, integers to floats.

@@ -226,6 +226,7 @@ def test_a_job_that_cannot_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None
         raise Unsupported("the model", "its files are not installed")
 
     monkeypatch.setattr(minilm, "run", run)
+    monkeypatch.setattr(comparing, "beside", partial(beside, cores=1))
     monkeypatch.setattr(assets, "folder", Path)
     monkeypatch.setattr(decoder, "check_installed", lambda: None)
     said = parity("job", "--quick")

@@ -12,9 +12,10 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from threading import RLock
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -51,13 +52,42 @@ def confined(tensors: Sequence[Any]) -> Iterator[None]:
     first, last = (np.array(bounds, np.uint64) for bounds in zip(*ends, strict=True))
     before, memory.spans = memory.spans, (first, last)
     try:
-        yield
+        with _prepared_once():
+            yield
     except Exception as error:
         if isinstance(error.__cause__, SpecError):  # the interpreter wraps what a kernel raises
             raise error.__cause__ from None
         raise
     finally:
         memory.spans = before
+
+
+@contextmanager
+def _prepared_once() -> Iterator[None]:
+    """Leaves out two things that the interpreter does again and again without effect on a result.
+
+    It puts its functions into `triton.language` for every call of a device function too, although the kernel's call
+    has done so; and it computes each integer sum twice, in 64 bits for a check that only `debug` makes. Together they
+    are two thirds of the time of most kernels.
+    """
+    from triton import language as tl
+    from triton.language import core
+    from triton.runtime import interpreter
+
+    builder, put_functions = interpreter.interpreter_builder, interpreter._patch_lang
+    options = builder.options
+
+    def put_once(function: Any) -> Any:
+        languages = [value for value in function.__globals__.values() if value is core or value is tl]
+        if any(core.is_builtin(language.load) for language in languages):
+            return put_functions(function)
+        return SimpleNamespace(restore=lambda: None)
+
+    interpreter._patch_lang, builder.options = put_once, replace(options, sanitize_overflow=False)
+    try:
+        yield
+    finally:
+        interpreter._patch_lang, builder.options = put_functions, options
 
 
 def _extent(tensor: Any) -> int:
