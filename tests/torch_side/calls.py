@@ -11,7 +11,7 @@ import torch
 
 import specs
 from parity.judge.frameworks import from_torch, to_torch
-from parity.judge.inputs import generate
+from parity.judge.inputs import Kind, generate
 from specs.lang.declare.op import Case
 from specs.lang.formats.elements import ElementFormat
 from tests.small import row_axis, small_case
@@ -22,9 +22,9 @@ from torch_impl.launch import layout_name
 Tensors = tuple[torch.Tensor | None, ...]
 
 
-def small_call(op: str, case: Case | None = None) -> tuple[Tensors, dict[str, Any]]:
+def small_call(op: str, case: Case | None = None, kind: Kind = "random") -> tuple[Tensors, dict[str, Any]]:
     """Tensors in the order of the signature (None where left out), and attributes as torch has them."""
-    inputs = generate(specs.get(op), case or small_case(op), "random", 0)
+    inputs = generate(specs.get(op), case or small_case(op), kind, 0)
     tensors = tuple(
         to_torch(inputs.arrays[a.name], inputs.formats[a.name]) if a.name in inputs.arrays else None
         for a in inputs.op.inputs
