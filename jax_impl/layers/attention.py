@@ -33,9 +33,7 @@ def attention(
     config, batch, how = step.config, step.batch, step.options.implementation
     q, k, v = projections(step, weights, x)
     stored = cache.keys.dtype
-    keys, values = ops.kv_insert(
-        k.astype(stored), v.astype(stored), cache.keys, cache.values, batch.slot_mapping, implementation=how
-    )
+    q, keys, values = inserted(step, q, k, v, cache)
     left, right = config.window(layer) or (-1, -1)
     attended = ops.flash_attn_varlen(
         q.astype(stored),
@@ -59,7 +57,7 @@ def attention(
 
 
 def projections(step: Step, weights: Mapping[str, Any], x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Queries, keys and values [T, heads, head_dim], the first two normed where the model does, and rotated."""
+    """Queries, keys and values [T, heads, head_dim], the first two normed where the model does."""
     config, how = step.config, step.options.implementation
     qkv = linear(x, weights["qkv"], weights.get("qkv_bias"), options=step.options)
     queries, keys, _ = config.qkv_rows
@@ -69,5 +67,22 @@ def projections(step: Step, weights: Mapping[str, Any], x: jax.Array) -> tuple[j
             ops.rms_norm(heads, weights[name], eps=config.eps, style=config.norm_style, implementation=how)
             for heads, name in ((q, "q_norm"), (k, "k_norm"))
         )
-    q, k = ops.rotary_embedding(step.batch.positions, q, k, step.cos_sin, neox=config.rope.neox, implementation=how)
     return q, k, v
+
+
+def inserted(
+    step: Step, q: jax.Array, k: jax.Array, v: jax.Array, cache: KVCache
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Queries, rotated, and the cache's keys and values after the step's, of which keys are rotated, are written."""
+    batch, neox, how = step.batch, step.config.rope.neox, step.options.implementation
+    stored, slots = cache.keys.dtype, batch.slot_mapping
+    if q.dtype == stored:
+        q, keys, values = ops.rope_kv_insert(
+            batch.positions, q, k, v, step.cos_sin, cache.keys, cache.values, slots, neox=neox, implementation=how
+        )
+        return q, keys, values
+    q, k = ops.rotary_embedding(batch.positions, q, k, step.cos_sin, neox=neox, implementation=how)
+    keys, values = ops.kv_insert(
+        k.astype(stored), v.astype(stored), cache.keys, cache.values, slots, implementation=how
+    )
+    return q, keys, values

@@ -29,7 +29,7 @@ def attention(step: Step, layer: int, weights: Mapping[str, Any], x: torch.Tenso
     config, batch, how = step.config, step.batch, step.options.implementation
     q, k, v = projections(step, weights, x)
     stored = cache.keys.dtype
-    ops.kv_insert(k.to(stored), v.to(stored), cache.keys, cache.values, batch.slot_mapping, implementation=how)
+    q = inserted(step, q, k, v, cache)
     left, right = config.window(layer) or (-1, -1)
     attended = ops.flash_attn_varlen(
         q.to(stored),
@@ -54,7 +54,7 @@ def attention(step: Step, layer: int, weights: Mapping[str, Any], x: torch.Tenso
 def projections(
     step: Step, weights: Mapping[str, Any], x: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Queries, keys and values [T, heads, head_dim], the first two normed where the model does, and rotated."""
+    """Queries, keys and values [T, heads, head_dim], the first two normed where the model does."""
     config, how = step.config, step.options.implementation
     qkv = linear(x, weights["qkv"], weights.get("qkv_bias"), options=step.options)
     q, k, v = (part.unflatten(-1, (-1, config.head_dim)) for part in qkv.split(config.qkv_rows, -1))
@@ -63,5 +63,18 @@ def projections(
             ops.rms_norm(heads, weights[name], eps=config.eps, style=config.norm_style, implementation=how)
             for heads, name in ((q, "q_norm"), (k, "k_norm"))
         )
-    ops.rotary_embedding(step.batch.positions, q, k, step.cos_sin, neox=config.rope.neox, implementation=how)
     return q, k, v
+
+
+def inserted(step: Step, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, cache: KVCache) -> torch.Tensor:
+    """Queries, rotated; keys, rotated, and values are written into the cache."""
+    batch, neox, how = step.batch, step.config.rope.neox, step.options.implementation
+    stored, slots = cache.keys.dtype, batch.slot_mapping
+    if q.dtype == stored:
+        ops.rope_kv_insert(
+            batch.positions, q, k, v, step.cos_sin, cache.keys, cache.values, slots, neox=neox, implementation=how
+        )
+    else:
+        ops.rotary_embedding(batch.positions, q, k, step.cos_sin, neox=neox, implementation=how)
+        ops.kv_insert(k.to(stored), v.to(stored), cache.keys, cache.values, slots, implementation=how)
+    return q
