@@ -83,7 +83,8 @@ def captured(model: Model, load: Load) -> TorchSteps:
 def _drawn(step: Step, model: Model, caches: Any) -> None:
     """One step; of decodes alone the most likely tokens are the next step's."""
     logits = decode(step, model.weights, caches)
-    tokens = torch.where(logits.isnan().any(-1), -1, logits.argmax(-1)).to(torch.int32)
+    largest = logits.max(-1)  # NaN where there is one
+    tokens = torch.where(largest.values.isnan(), -1, largest.indices).to(torch.int32)
     if step.longest == 1:
         step.batch.token_ids.copy_(tokens)
 

@@ -24,14 +24,14 @@ def embedding(
 ):
     BLOCK_T = 1
     BLOCK_D = 2048
-    token = pl.program_id(0) + jnp.arange(BLOCK_T, dtype=jnp.int32)  # specs/gguf/embedding.py:40
+    token = pl.program_id(0) + jnp.arange(BLOCK_T, dtype=jnp.int32)  # specs/gguf/embedding.py:41
     inside = token < T
     row = plgpu.load(ids_ref.at[token], mask=inside, other=-1)
     live = (row >= 0) & (row < V)
     # Ids are user data, of 64 bits perhaps: compared before they are narrowed.
     row_1 = jnp.where(live, row, 0)
     live_1 = live & inside
-    column = pl.program_id(1) * BLOCK_D + jnp.arange(BLOCK_D, dtype=jnp.int32)  # specs/gguf/embedding.py:52
+    column = pl.program_id(1) * BLOCK_D + jnp.arange(BLOCK_D, dtype=jnp.int32)  # specs/gguf/embedding.py:53
     # Rows of no token are zeros: nothing is read for them.
     value = plgpu.load(
         table_ref.at[row_1[:, None], column[None, :]], mask=jnp.broadcast_to(live_1[:, None], (1, BLOCK_D)), other=0.0

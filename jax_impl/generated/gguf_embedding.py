@@ -7,8 +7,8 @@ Generated. Specialised on
     ids = int32
     table = uint8
     out = bf16
-    BLOCK_T = 4
-    num_warps = 2
+    BLOCK_T = 32
+    num_warps = 4
     num_stages = 1
 """
 
@@ -25,15 +25,15 @@ def gguf_embedding(
     out_ref,
     *, T, V,
 ):
-    BLOCK_T = 4
-    token = pl.program_id(0) * BLOCK_T + jnp.arange(BLOCK_T, dtype=jnp.int32)  # specs/gguf/embedding.py:40
+    BLOCK_T = 32
+    token = pl.program_id(0) * BLOCK_T + jnp.arange(BLOCK_T, dtype=jnp.int32)  # specs/gguf/embedding.py:41
     inside = token < T
     row = plgpu.load(ids_ref.at[token], mask=inside, other=-1)
     live = (row >= 0) & (row < V)
     # Ids are user data, of 64 bits perhaps: compared before they are narrowed.
     row_1 = jnp.where(live, row, 0)
     live_1 = live & inside
-    block = pl.program_id(1)  # specs/gguf/embedding.py:62
+    block = pl.program_id(1)  # specs/gguf/embedding.py:63
     start = block * 210
     inside_1 = inside[:, None]
     arange_16 = jnp.arange(16, dtype=jnp.int32)

@@ -24,11 +24,12 @@ class Precision:
         return f"{quantisation}, decoded once to {self.activations.name}" if self.decode else quantisation
 
 
-PACKED_ROWS: Final = 16
+PACKED_ROWS: Final = 32
 """Up to as many rows of activations products decode packed weights themselves; for more a weight is decoded before it.
 
-A product decodes a weight for every tile of rows. On an H200 one of 32 rows with 28672 x 4096 in Q4_K takes 331 us, and
-decoding to bfloat16 121 us with 109 us for the product of that; of 4096 rows it takes 17.9 ms, and 1.4 ms after.
+A product decodes a weight for every tile of rows. On an H200 one with 28672 x 4096 of 32 and 64 rows takes 78 and 129
+us in Q4_K, 116 and 209 in Q8_0, 161 and 404 in Q6_K; decoding to bfloat16 takes 101, 150 and 122 us, and the product of
+that 66. In JAX the products take a third to a half more.
 """
 DECODED_ROWS: Final = 1 << 15
 """Most rows of a weight that are decoded at once: what they take in memory is needed beside the model."""

@@ -50,8 +50,9 @@ _NEEDED = ("channel", "block", "mx")  # modes in which a missing scale is a mist
 _FREE = Dense(inner=Inner.FREE)
 _SCALES = (F32, E8M0)
 _GROUP = Ref("group")
-# On an H200 64 rows of 4096 x 7168 take 12.6 us in two parts of K, 15.6 in one, and 28.6 in seven.
-SPLITS = splits_axis(most=2 + 6 * (M <= 16))
+# On an H200 64 rows of 4096 x 7168 take 12.6 us in two parts of K, 15.6 in one, and 28.6 in seven; 24 rows 12.4 us in
+# four, 14.9 in two and 13.7 in seven.
+SPLITS = splits_axis(most=2 + 2 * (M <= 32) + 4 * (M <= 16))
 
 
 _FORMULA = """
@@ -194,6 +195,8 @@ def _configs(kernel: str, modes: tuple[str, ...]) -> tuple[Config, ...]:
             blocks_of_64=small,
             few_rows_wide=few.and_(N > 8192),
             few_rows=few,
+            rows_32=FREE_TILES.and_(M <= 32),
+            rows_64_wide=some.and_(N > 8192),
             rows_64=some,
             short=K <= 4096,
             rest=None,

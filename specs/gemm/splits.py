@@ -25,7 +25,7 @@ _COLUMNS = 64
 """Columns of one tile."""
 
 
-def splits_axis(*, programs: ExprLike = 512, least: int = 1024, most: ExprLike = 8) -> Axis:
+def splits_axis(*, programs: ExprLike = 512, least: ExprLike = 1024, most: ExprLike = 8) -> Axis:
     """The parts of K that are summed on their own.
 
     Args:

@@ -25,7 +25,7 @@ from specs.gguf.product import GGUF_PRODUCT
 from specs.gguf.tiles import gguf_gemm
 from specs.gguf.weights import SOURCE, SUPER, exact_values, packed_rows, quant_type, sampled_rows, whole_blocks
 from specs.lang.declare.accuracy import Accuracy
-from specs.lang.declare.axes import Expr, Ref, as_expr
+from specs.lang.declare.axes import Expr, Ref, as_expr, emax
 from specs.lang.declare.kernel import Access, Array, Attribute, Config, Kernel, Role, Rows, Tunable
 from specs.lang.declare.layouts import Dense, Inner
 from specs.lang.declare.op import Case, Independent, Reference, Sample, definition_of
@@ -86,12 +86,15 @@ def _any_of(forms: Iterable[PackedBlock]) -> Expr:
 _SMALL = _any_of(form for form in BLOCKS if form.elements < SUPER)
 # Large blocks keep a GPU busy with half as many programs, which then write half the sums: on an H200 8 parts of K take
 # 2 to 7 % less than 14 in Q4_K, and in Q8_0 16 parts take 41 us and 8 parts 56.
-SPLITS = splits_axis(programs=512 + 512 * _SMALL, least=512, most=16)
+# Of 4096 x 4096 in Q4_K one row takes 6.4 us in four parts and 6.9 in eight, 16 rows 12.3 and 10.7, 32 rows 14.6
+# and 15.7.
+_FEWER = emax(M > 16, M.equals(1).and_(_SMALL.equals(0)))
+SPLITS = splits_axis(programs=512 + 512 * _SMALL, least=512 + 512 * _FEWER, most=16)
 
 
 def _configs() -> tuple[Config, ...]:
     # Steps shorter than a block of 256 go through it part by part: programs are shorter, and read scales more often.
-    few, fewest = FREE_TILES.and_(M <= 16), FREE_TILES.and_(M <= 8)
+    few, fewest, some = FREE_TILES.and_(M <= 16), FREE_TILES.and_(M <= 8), FREE_TILES.and_(M <= 64)
     by_group = _any_of(f for f in BLOCKS if f.elements == SUPER and groups_as_columns(f) and has_vectors(f))
     one_row = FREE_TILES.and_(M.equals(1)).and_(_WHOLE).and_(by_group)
     halves = _any_of(form for form in BLOCKS if form.elements == SUPER and form.bytes % 4)
@@ -104,6 +107,9 @@ def _configs() -> tuple[Config, ...]:
         "fewest_rows": fewest.and_(_WHOLE),
         "few_rows": few.and_(_WHOLE),
         "few_rows_short": few,
+        "rows_32_small_blocks": some.and_(_WHOLE).and_(_SMALL),
+        "rows_32_16_bit_words": some.and_(_WHOLE).and_(halves),
+        "rows_32": some.and_(_WHOLE),
         "rest": _WHOLE,
         "rest_short": None,
     }
@@ -189,6 +195,9 @@ GGUF_GEMM = in_parts(
         _case("q4-k-one-row", "Q4_K", 1, 9, 1280, bias=True, formats=(("a", F16),), attributes=(("out_dtype", F32),)),
         _case("q5-k-rows", "Q5_K", 33, 8, 256, attributes=(("out_dtype", F32), ("invariant", True))),
         _case("q6-k", "Q6_K", 2, 8, 256, formats=(("a", F16),)),
+        _case("q4-k-24-rows", "Q4_K", 24, 70, 1024, bias=True, formats=(("bias", F32),)),
+        _case("q6-k-40-rows", "Q6_K", 40, 12, 512, attributes=(("out_dtype", F32),)),
+        _case("q8-0-33-rows", "Q8_0", 33, 20, 512),
         _case("iq4-nl", "IQ4_NL", 2, 20, 64),
         _case("mxfp4", "MXFP4", 2, 20, 64),
         _case("no-rows", "Q4_K", 0, 16, 256),

@@ -7,8 +7,8 @@ Generated. Specialised on
     ids = int32
     table = uint8
     out = bf16
-    BLOCK_T = 4
-    num_warps = 2
+    BLOCK_T = 32
+    num_warps = 4
     num_stages = 1
 """
 
@@ -23,15 +23,15 @@ def gguf_embedding(
     T, V, ROW_BYTES,
     stride_table0,
 ):
-    BLOCK_T: tl.constexpr = 4
-    token = tl.program_id(0) * BLOCK_T + tl.arange(0, BLOCK_T)  # specs/gguf/embedding.py:40
+    BLOCK_T: tl.constexpr = 32
+    token = tl.program_id(0) * BLOCK_T + tl.arange(0, BLOCK_T)  # specs/gguf/embedding.py:41
     inside = token < T
     row = tl.load(ids_ptr + token, mask=inside, other=-1)
     live = (row >= 0) & (row < V)
     # Ids are user data, of 64 bits perhaps: compared before they are narrowed.
     row_1 = tl.where(live, row, 0)
     live_1 = live & inside
-    block = tl.program_id(1)  # specs/gguf/embedding.py:62
+    block = tl.program_id(1)  # specs/gguf/embedding.py:63
     start = block * 210
     inside_1 = inside[:, None]
     arange_16 = tl.arange(0, 16)
