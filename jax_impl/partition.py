@@ -7,25 +7,19 @@ and reshards arrays that do not fit. Inside of `jax.shard_map` arrays are parts 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from math import prod
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
 from jax.sharding import PartitionSpec
 
-from specs.lang.call.dividing import Divisions
-from specs.lang.errors import Unsupported
+from specs.lang.call.placing import Axes, Placed, along, chosen, problem, refusal
 
 if TYPE_CHECKING:
     from jax_impl.launch import Work
 
-Axes = tuple[str, ...]
-Placed = Sequence[Sequence[Axes]]
-"""Of every array and dimension, the mesh axes that divide it."""
 
-
-def specs_of(operands: Sequence[Any]) -> tuple[Any, Placed]:
+def specs_of(operands: Sequence[Any]) -> tuple[Any, Sequence[Placed]]:
     """The mesh of Explicit axes on which arrays lie divided, by their types, and how; None where nothing is divided."""
     if not hasattr(jax, "shard_map"):
         return None, ()
@@ -45,7 +39,7 @@ def _axes(entry: Any) -> Axes:
     return tuple(entry) if isinstance(entry, tuple) else (entry,)
 
 
-def explicit(work: Work, mesh: Any, placed: Placed, operands: Sequence[Any]) -> list[Any]:
+def explicit(work: Work, mesh: Any, placed: Sequence[Placed], operands: Sequence[Any]) -> list[Any]:
     """The call over arrays that the axes of a mesh divide.
 
     Raises:
@@ -56,17 +50,18 @@ def explicit(work: Work, mesh: Any, placed: Placed, operands: Sequence[Any]) -> 
     found: dict[str, Axes] = {}
     for name, dims, own in zip(work.names, placed, labels, strict=True):
         for number, (axes, label) in enumerate(zip(dims, own, strict=True)):
-            problem = _problem(axes, label, found, work.divisions, mesh.shape) if axes else None
-            if problem is not None:
-                raise refusal(work.name, name, number, axes, problem)
+            wrong = problem(work.divisions, label, axes, found, mesh.shape) if axes else None
+            if wrong is not None:
+                advice = f"call it inside of jax.shard_map, or give it whole: jax.sharding.reshard({name}, jax.P())"
+                raise refusal(work.name, name, number, axes, wrong, advice)
             if axes:
                 found[label] = axes
-    rest = [[found.get(label, ()) for label in own] for own in labels]
+    rest = [along(work.divisions, name, found) for name in work.names]
     given = [
         jax.sharding.reshard(operand, jax.sharding.NamedSharding(mesh, _spec(goal))) if goal != list(dims) else operand
         for operand, goal, dims in zip(operands, rest, placed, strict=True)
     ]
-    out = [_spec([found.get(label, ()) for label in work.divisions.dims[name]]) for name in work.result_names]
+    out = [_spec(along(work.divisions, name, found)) for name in work.result_names]
     parts = jax.shard_map(
         work.part,
         mesh=mesh,
@@ -76,25 +71,6 @@ def explicit(work: Work, mesh: Any, placed: Placed, operands: Sequence[Any]) -> 
         check_vma=False,
     )
     return list(parts(*given))
-
-
-def refusal(op: str, argument: str, number: int, axes: Axes, problem: str) -> Unsupported:
-    """Error for shardings that do not fit the call, with ones that do."""
-    over = ", ".join(axes)
-    advice = f"call it inside of jax.shard_map, or give it whole: jax.sharding.reshard({argument}, jax.P())"
-    return Unsupported(f"{op} with dimension {number} of '{argument}' divided over {over}", f"{problem}; {advice}")
-
-
-def _problem(axes: Axes, label: str, found: Mapping[str, Axes], division: Divisions, sizes: Any) -> str | None:
-    if not label:
-        return "results along it do not follow from one part"
-    if found.get(label, axes) != axes:
-        return f"another argument has that dimension divided over {', '.join(found[label])}"
-    if any(set(axes) & set(others) for other, others in found.items() if other != label):
-        return "the same axis of the mesh divides another dimension of the call"
-    if division.parts[label] % prod(sizes[axis] for axis in axes):
-        return "parts would end inside of a block"
-    return None
 
 
 def _spec(dims: Sequence[Axes]) -> PartitionSpec:
@@ -113,8 +89,7 @@ def automatic(work: Work) -> Callable[..., Any] | None:
         axes = _chosen(work, mesh, [struct.sharding for struct in given])
 
         def placed(names: Sequence[str]) -> tuple[Any, ...]:
-            dims = [work.divisions.dims[name] for name in names]
-            specs = [_spec([axes.get(label, ()) for label in own]) for own in dims]
+            specs = [_spec(along(work.divisions, name, axes)) for name in names]
             return tuple(jax.sharding.NamedSharding(mesh, spec) for spec in specs)
 
         del results
@@ -126,15 +101,12 @@ def automatic(work: Work) -> Callable[..., Any] | None:
 
 
 def _chosen(work: Work, mesh: Any, shardings: Sequence[Any]) -> dict[str, Axes]:
-    """Which axes divide what, of what was chosen for the arguments: the first that fits."""
-    found: dict[str, Axes] = {}
+    """Which axes divide what, of what was chosen for the arguments."""
+    placed = {}
     for name, sharding in zip(work.names, shardings, strict=True):
-        labels = work.divisions.dims[name]
-        for label, entry in zip(labels, (*sharding.spec, *[None] * len(labels)), strict=False):
-            axes = _axes(entry)
-            if axes and label not in found and _problem(axes, label, found, work.divisions, mesh.shape) is None:
-                found[label] = axes
-    return found
+        dims = work.divisions.dims[name]
+        placed[name] = [_axes(entry) for entry in (*sharding.spec, *[None] * (len(dims) - len(sharding.spec)))]
+    return chosen(work.divisions, placed, mesh.shape)
 
 
 def rule(work: Work) -> tuple[str, tuple[str, ...], dict[str, int]]:
@@ -144,10 +116,10 @@ def rule(work: Work) -> tuple[str, tuple[str, ...], dict[str, int]]:
     """
     whole: list[str] = []
     sizes: dict[str, int] = {}
-    blocks = {label: _blocks(work, label) for label in work.divisions.parts}
+    blocks = work.divisions.blocks
 
     def factor(label: str, size: int) -> str:
-        if label and not blocks[label]:
+        if label and label not in blocks:
             return label
         whole.append(f"whole{len(whole)}")
         if not label:
@@ -166,14 +138,3 @@ def rule(work: Work) -> tuple[str, tuple[str, ...], dict[str, int]]:
     text = f"{', '.join(map(array, work.names))} -> {', '.join(map(array, work.result_names))}"
     alone = {word for word in text.replace(",", " ").split() if "(" not in word and ")" not in word}
     return text, tuple(whole), {name: size for name, size in sizes.items() if name not in alone}
-
-
-def _blocks(work: Work, label: str) -> bool:
-    """Whether some dimension of the label is not as long as it has parts."""
-    names = (*work.names, *work.result_names)
-    return any(
-        size != work.divisions.parts[label]
-        for name in names
-        for own, size in zip(work.divisions.dims[name], work.call.shapes[name], strict=True)
-        if own == label
-    )

@@ -45,6 +45,7 @@ from torch_impl.results import (
     unwrap,
 )
 from torch_impl.schemas import out_name, out_schema, schema
+from torch_impl.sharding import meet
 from torch_impl.transforms import refuse_functionalize, refuse_gradients, refuse_vmap
 
 environment.prepare()
@@ -143,6 +144,7 @@ def _public(op: Op, operator: Any, writer: Any) -> Callable[..., Any]:
     lines += [f"    if {name} is not None: {name} = as_dtype({op.name!r}, {name!r}, {name})" for name in dtypes]
     lines += ["    if plain(every):", f"        attributes = ({''.join(f'{a}, ' for a in attributes)})"]
     lines += ["        return unwrap(run(op, tensors, attributes, implementation, every[len(tensors):], spelled))"]
+    lines += ["    meet()"]
     lines += [*_writing(op, tensors, keywords)] if writer else []
     lines += [f"    refuse_functionalize({op.name!r})"] if op.mutated else []
     lines += [f"    results = operator({', '.join([*tensors, *keywords])})"]
@@ -150,7 +152,7 @@ def _public(op: Op, operator: Any, writer: Any) -> Callable[..., Any]:
     namespace: dict[str, Any] = {"operator": operator, "writer": writer, "op": op, "as_entries": as_entries}
     namespace |= {"as_dtype": as_dtype, "layout_name": layout_name, "unwrap": unwrap, "plain": plain, "run": run}
     namespace |= {"refuse_functionalize": refuse_functionalize, "lookup": lookup, "perform": perform}
-    namespace |= {"merged": merged, "as_bytes": as_bytes, "E8M0": torch.float8_e8m0fnu}
+    namespace |= {"meet": meet, "merged": merged, "as_bytes": as_bytes, "E8M0": torch.float8_e8m0fnu}
     exec("\n".join(lines), namespace)  # noqa: S102 - our own text, so that the signature is a real one
     function: Callable[..., Any] = namespace[op.name]
     if op.name in OPERANDS:
@@ -228,3 +230,4 @@ def _add(op: Op) -> None:
 
 
 REGISTRY.follow(_add)
+meet()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import jax
@@ -19,10 +18,9 @@ import specs
 from jax_impl import ops
 from parity.judge.frameworks import to_jax
 from parity.judge.inputs import Inputs, generate
-from specs.lang.call.dividing import Divisions, divisions
 from specs.lang.declare.op import Op
 from specs.lang.errors import Unsupported
-from specs.tile.launch.cases import case_call
+from tests.divided import divided_case
 from tests.jax_side.calls import as_tuple, jax_case, raw
 
 DEVICES = 4
@@ -36,23 +34,6 @@ Found = dict[str, Any]
 def mesh(kind: str) -> Any:
     """All devices along one axis."""
     return jax.make_mesh((DEVICES,), ("d",), axis_types=(getattr(AxisType, kind),))
-
-
-def divided_case(op: Op) -> tuple[Inputs, Divisions, str]:
-    """Inputs with as many rows as devices, what may be divided of them, and the label of the rows.
-
-    Of the small case, or of the first that can be divided: scales in columns, padded for all rows at once, cannot.
-    """
-    first = op.independent[0].axis.name
-    for case in (jax_case(op.name), *(c for c in op.cases if not c.large and c.lead is None)):
-        sized = replace(case, sizes=tuple((name, DEVICES if name == first else size) for name, size in case.sizes))
-        if op.name == "per_tensor_quant_fp8":
-            sized = replace(sized, absent=("scale_ub",))  # with a static scale
-        found = divisions(case_call(op, sized, strided=False))
-        rows = [label for label in found.parts if label.startswith(first)]
-        if rows:
-            return generate(op, sized, "exact", 0), found, rows[0]
-    raise AssertionError(f"no case of {op.name} can be divided")
 
 
 def call(inputs: Inputs, implementation: str) -> tuple[Callable[..., Any], tuple[jax.Array, ...]]:
@@ -74,7 +55,7 @@ def spec_of(labels: tuple[str, ...], rows: str) -> P:
 
 def rows_in_rows_out(op: Op) -> Found:
     """A call whose arguments are divided along the rows, on every kind of mesh."""
-    inputs, found, rows = divided_case(op)
+    inputs, found, rows = divided_case(op, DEVICES)
     function, arrays = call(inputs, "xla")
     names = list(inputs.arrays)
     given = [spec_of(found.dims[name], rows) for name in names]

@@ -24,10 +24,12 @@ class Divisions:
     dims: of every argument that is passed and every result, the label of each dimension ("" where it stays whole).
         Dimensions of the same label are divided together. Leading dimensions have a label each.
     parts: of every label, a number of equal parts into which it may be cut; so may it be cut into any divisor of it.
+    blocks: labels of which some dimension is not as long as it has parts: it may be cut between blocks only.
     """
 
     dims: Mapping[str, tuple[str, ...]]
     parts: Mapping[str, int]
+    blocks: frozenset[str] = frozenset()
 
 
 def divisions(call: Call) -> Divisions:
@@ -51,8 +53,9 @@ def divisions(call: Call) -> Divisions:
                     parts[name] = gcd(parts.get(name, 0), count)
     live = axes - refused
     dims = {name: tuple(_label(dim, live) for dim in found) for name, found in symbols.items()}
-    used = {label for labels in dims.values() for label in labels if label}
-    return Divisions(dims, {label: count for label, count in parts.items() if label in used})
+    sizes = [(label, size) for name in dims for label, size in zip(dims[name], call.shapes[name], strict=True) if label]
+    parts = {label: count for label, count in parts.items() if label in dict(sizes)}
+    return Divisions(dims, parts, frozenset(label for label, size in sizes if size != parts[label]))
 
 
 @dataclass(frozen=True, slots=True)
