@@ -43,9 +43,13 @@ def rung(x: Float64, element: ElementFormat) -> Float64:
     if not element.is_float:
         return x
     p = element.mantissa_bits
-    exponent = np.maximum(np.frexp(x)[1] - 1, element.emin)
-    steps = np.ldexp(np.abs(x), p - exponent) + np.ldexp((exponent - element.emin).astype(np.float64), p)
-    return np.asarray(np.copysign(np.where(x == 0, 0.0, steps), x), dtype=np.float64)
+    # Bits of float64: its subnormal numbers, which have exponent -1023 here, are below every format's least normal one.
+    exponent = np.maximum((np.abs(x).view(np.int64) >> 52) - 1023, element.emin)
+    if p - element.emin <= 1023:  # 2^(p - e) as the bits of a float64, which is faster than `ldexp`
+        inside = np.abs(x) * ((p + 1023 - exponent) << 52).view(np.float64)
+    else:
+        inside = np.ldexp(np.abs(x), p - exponent)
+    return np.asarray(np.copysign(inside + (exponent - element.emin) * 2.0**p, x), dtype=np.float64)
 
 
 def ulp_distance(x: Float64, y: Float64, element: ElementFormat) -> Float64:

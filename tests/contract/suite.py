@@ -49,25 +49,29 @@ def available(op: str, device: str) -> tuple[str, ...]:
     return tuple(name for name in registered() if reasons[name] == READY)
 
 
-INTERPRETED = ":interpret"
+INTERPRETERS: tuple[str, ...] = ("torch:interpret", "jax:interpret")
 _COMPOSITE = 12
 """Steps from which on an operation is made of others, whose kernels the others' cases interpret."""
-_COMPOSITE_CASES = 3
+_BY_BOTH = 3
+"""Cases that both interpreters run; later ones are run by one of the two, in turn."""
 
 
 def compared(op: str, case: str, kind: Kind, device: str) -> tuple[str, ...]:
     """Implementations that a case runs on.
 
     Interpreters are slow. They show the memory accesses and masks of the generated sources, for which exact data will
-    do; how they add up, which random data asks, one case answers, not the first, which often has one row.
+    do; how they add up, which random data asks, one case answers, not the first, which often has one row. Both sources
+    print one program, whose accesses either interpreter shows.
     """
     names, spec = available(op, device), specs.get(op)
     small = [one.name for one in spec.cases if not one.large]
-    if kind == "random":
-        interpreted = small[1:2] or small
-    else:
-        interpreted = small[:_COMPOSITE_CASES] if len(spec.steps) > _COMPOSITE else small
-    return names if case in interpreted else tuple(name for name in names if not name.endswith(INTERPRETED))
+    both = (small[1:2] or small) if kind == "random" else small[:_BY_BOTH]
+    if case in both:
+        return names
+    left_out = INTERPRETERS
+    if kind == "exact" and len(spec.steps) <= _COMPOSITE:
+        left_out = (INTERPRETERS[small.index(case) % 2],)
+    return tuple(name for name in names if name not in left_out)
 
 
 def pairs(names: tuple[str, ...]) -> list[str]:

@@ -69,7 +69,7 @@ def test_special_values_stand_where_the_oracle_has_them(op: str, name: str, text
     assert not np.isfinite(decode(inputs.arrays[name], inputs.formats[name])).all()
     names = suite.available(op, "cpu")
     if text != "NaN":  # interpreters are slow, and compute with numpy what the same programs say of either
-        names = tuple(name for name in names if not name.endswith(suite.INTERPRETED))
+        names = tuple(name for name in names if name not in suite.INTERPRETERS)
     for row in run_inputs(inputs, case, "random", implementations=names):
         assert row.status == "passed", f"{row.pair}: {row.reason}"
 

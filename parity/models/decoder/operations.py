@@ -143,16 +143,16 @@ def _step(scheme: str, stage: str, shape: str, row: CaseResult) -> StepResult:
 def smaller(inputs: Inputs) -> Inputs:
     """A call with a table of the vocabulary, on the first tokens of it; other calls as they are.
 
-    Ids of other tokens are then none that the table has, for which the operation promises zeros.
+    A head that is decoded whole looks up every token: then the first of them. Ids of a text that the table does not
+    have any more get zeros, as the operation promises.
     """
     tables = [name for name, raw in inputs.arrays.items() if raw.ndim == 2 and len(raw) > TOKENS]
     tables = [name for name in tables if name != "cos_sin"]
     if not tables:
         return inputs
-    cut = {name: inputs.arrays[name][:TOKENS] for name in tables}
-    if inputs.op.framework_product is not None:
-        first = inputs.op.inputs[0].name
-        cut[first] = inputs.arrays[first][:ROWS]
+    first = inputs.op.inputs[0].name
+    rows = TOKENS if inputs.op.framework_product is None else ROWS
+    cut = {name: inputs.arrays[name][:count] for name, count in [(first, rows), *((name, TOKENS) for name in tables)]}
     return inputs.replaced(**cut)
 
 
