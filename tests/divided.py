@@ -20,7 +20,12 @@ def divided_case(op: Op, rows: int) -> tuple[Inputs, Divisions, str]:
     first = op.independent[0].axis.name
     small = small_case(op.name, without=INT64)  # which JAX has off
     for case in (small, *(c for c in op.cases if not c.large and c.lead is None)):
-        sized = replace(case, sizes=tuple((name, rows if name == first else size) for name, size in case.sizes))
+        old = dict(case.sizes)[first]
+        together = {first, *(axis.name for axis in op.independent[0].along)}
+        sizes = [
+            (name, size // old * rows if name in together and size % old == 0 else size) for name, size in case.sizes
+        ]
+        sized = replace(case, sizes=tuple(sizes))
         if op.name == "per_tensor_quant_fp8":
             sized = replace(sized, absent=("scale_ub",))  # with a static scale
         found = divisions(case_call(op, sized, strided=False))

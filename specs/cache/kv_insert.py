@@ -31,7 +31,7 @@ from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Ref, cdiv
 from specs.lang.declare.kernel import Access, Array, Constraint, Kernel, Role, Tunable
 from specs.lang.declare.layouts import Dense, Inner
-from specs.lang.declare.op import Case, Op, Reference, Sample, definition_of, single
+from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, definition_of, single
 from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, F32, INT8, INT32, INT64, ElementFormat
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import ArrayHandle, arange, both, load, maximum, program_id, store, where
@@ -344,6 +344,7 @@ KV_INSERT: Op = single(
     definition=definition_of(__doc__),
     source="vLLM, reshape_and_cache_flash",
     constraints=CONSTRAINTS,
+    independent=(Independent(HKV, along=(K_SCALES, V_SCALES)),),
     sample=sample,
     oracle=oracle,
     accuracy=tuple((name, Accuracy(exact=True)) for name in ("key_cache", "value_cache", *SCALE_CACHES)),

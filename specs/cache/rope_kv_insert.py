@@ -52,7 +52,7 @@ from specs.cache.write import TS, slot_mapping
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Axis, Literal, Ref, cdiv
 from specs.lang.declare.kernel import Access, Array, Kernel, Tunable
-from specs.lang.declare.op import Case, Op, Reference, Sample, definition_of, single
+from specs.lang.declare.op import Case, Independent, Op, Reference, Sample, definition_of, single
 from specs.lang.formats.elements import BF16, E4M3, E5M2, F16, F32, INT8, INT64, ElementFormat
 from specs.norm.rows import rounded
 from specs.rope.embedding import rotate_in_place
@@ -251,6 +251,7 @@ ROPE_KV_INSERT: Op = single(
     definition=definition_of(__doc__),
     source="Su et al., RoFormer (2021); vLLM, reshape_and_cache_flash",
     constraints=(fits("cos_sin", Ref("offset")), *kv_insert.CONSTRAINTS),
+    independent=(Independent(HKV, along=(HQ, K_SCALES, V_SCALES)),),
     sample=sample,
     oracle=oracle,
     accuracy=(

@@ -40,7 +40,7 @@ from specs.flash.work import Work, programs, tiles_of, work
 from specs.lang.declare.accuracy import Accuracy
 from specs.lang.declare.axes import Ref
 from specs.lang.declare.kernel import Access, Kernel
-from specs.lang.declare.op import Op, Step, definition_of
+from specs.lang.declare.op import Independent, Op, Step, definition_of
 from specs.lang.formats.elements import BF16, ElementFormat
 from specs.tile.frontend.trace import Tile
 from specs.tile.language import fori_loop, load, when
@@ -165,6 +165,7 @@ FLASH_ATTN_VARLEN = Op(
         Step(kernel=MERGE, when=SPLITS.differs(1)),
     ),
     constraints=declare.CONSTRAINTS,
+    independent=(Independent(declare.HKV, along=(declare.HQ, declare.DESCALE_HEADS)),),
     sample=sample,
     oracle=oracle,
     accuracy=(("out", Accuracy(extra=1)), ("lse", Accuracy(extra=1, exact_for_exact_sums=False))),

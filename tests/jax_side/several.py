@@ -138,6 +138,31 @@ def block_product() -> Found:
     return told
 
 
+def donated() -> Found:
+    """A cache whose heads are divided, written over where it is donated."""
+    told: Found = {}
+    key, slots = jnp.ones((5, DEVICES, 64), jnp.bfloat16), jnp.arange(5)
+    cache = jnp.zeros((2, 4, DEVICES, 64), jnp.bfloat16)
+
+    def insert(keys: Any, values: Any) -> Any:
+        return ops.kv_insert(key, key, keys, values, slots)
+
+    whole = raw(insert(cache, cache))
+    for kind in ("Auto", "Explicit"):
+        where = NamedSharding(mesh(kind), P(None, None, "d"))
+        given = [jax.device_put(cache, where) for _ in range(2)]
+        compiled = jax.jit(insert, donate_argnums=(0, 1)).lower(*given).compile()
+        results = compiled(*given)
+        memory: Any = compiled.memory_analysis()
+        told[kind] = {
+            "same bytes": raw(results) == whole,
+            "written over": all(array.is_deleted() for array in given),
+            "aliased": memory.alias_size_in_bytes == 2 * cache.nbytes // DEVICES,
+            "collectives": exchanged(compiled),
+        }
+    return told
+
+
 def conflict() -> str:
     """Rows and columns divided by the same axis."""
     here = mesh("Explicit")
@@ -151,7 +176,7 @@ def conflict() -> str:
 
 def main() -> None:
     """Prints what was found."""
-    told: Found = {"rows": {}, "dimensions": {}, "block": block_product(), "conflict": conflict()}
+    told: Found = {"rows": {}, "dimensions": {}, "block": block_product(), "conflict": conflict(), "donated": donated()}
     for name in specs.names():
         op = specs.get(name)
         if op.independent:

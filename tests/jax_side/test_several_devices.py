@@ -34,6 +34,9 @@ def test_on_four_devices(subprocess_environment: Callable[..., dict[str, str]]) 
     assert told["block"]["512"] == {"same bytes": True, "collectives": []}
     assert told["block"]["384"]["same bytes"]
     assert told["block"]["384"]["collectives"], "a quarter of 384 ends inside of a block of 128"
+    for kind in ("Auto", "Explicit"):
+        kept = {"same bytes": True, "written over": True, "aliased": True, "collectives": []}
+        assert told["donated"][kind] == kept, kind
     assert "'b' divided over d" in told["conflict"]
     assert "the same axis" in told["conflict"]
 

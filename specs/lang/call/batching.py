@@ -67,7 +67,8 @@ def _places(call: Call, given: Sequence[str], results: Sequence[str]) -> Iterato
     -1 is a new leading dimension; other numbers are the dimension whose elements become `size` times as many.
     """
     names = (*given, *results)
-    for axis in (i.axis.name for i in call.op.independent if i.when is None or i.when.evaluate(call.env)):
+    alone = [i for i in call.op.independent if not i.along and (i.when is None or i.when.evaluate(call.env))]
+    for axis in (i.axis.name for i in alone):
         shapes = {n: call.shape(n) for n in names}
         leading = {n: -1 for n, s in shapes.items() if s and isinstance(s[0], Rows) and s[0].axis.name == axis}
         if leading:

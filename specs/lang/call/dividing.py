@@ -34,7 +34,11 @@ class Divisions:
 
 def divisions(call: Call) -> Divisions:
     """The dimensions of a call that may be divided."""
-    axes = {i.axis.name for i in call.op.independent if i.when is None or i.when.evaluate(call.env)}
+    held = [i for i in call.op.independent if i.when is None or i.when.evaluate(call.env)]
+    axes = {i.axis.name: i.axis.name for i in held}
+    for i in held:
+        size = call.sizes[i.axis.name]
+        axes |= {other.name: i.axis.name for other in i.along if size and call.sizes[other.name] % size == 0}
     arrays = [array for array in call.op.arrays if array.name in call.shapes]
     symbols = {array.name: _symbols(call, array) for array in arrays}
     leading = {dim.axis.name for dims in symbols.values() for dim in dims if isinstance(dim, _Lead)}
@@ -45,13 +49,13 @@ def divisions(call: Call) -> Divisions:
             if isinstance(dim, _Lead):
                 parts[dim.label] = size
                 continue
-            for name in _names(dim) & axes:
+            for name in {axes[own] for own in _names(dim) & axes.keys()}:
                 count = None if name in leading else _parts(dim, name, call)
                 if count is None:
                     refused.add(name)
                 else:
                     parts[name] = gcd(parts.get(name, 0), count)
-    live = axes - refused
+    live = {own: name for own, name in axes.items() if name not in refused}
     dims = {name: tuple(_label(dim, live) for dim in found) for name, found in symbols.items()}
     sizes = [(label, size) for name in dims for label, size in zip(dims[name], call.shapes[name], strict=True) if label]
     parts = {label: count for label, count in parts.items() if label in dict(sizes)}
@@ -86,10 +90,10 @@ def _names(dim: Dim) -> frozenset[str]:
     return as_expr(dim).names() if isinstance(dim, (Expr, int)) else frozenset()
 
 
-def _label(dim: Dim | _Lead, live: set[str]) -> str:
+def _label(dim: Dim | _Lead, live: Mapping[str, str]) -> str:
     if isinstance(dim, _Lead):
         return dim.label if dim.axis.name in live else ""
-    return next(iter(_names(dim) & live), "")
+    return next((live[own] for own in _names(dim) & live.keys()), "")
 
 
 def _parts(dim: Dim, name: str, call: Call) -> int | None:

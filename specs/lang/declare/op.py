@@ -153,10 +153,13 @@ class Independent:
     arguments, and on arguments without the axis. Devices may partition it, and JAX's vmap may extend it.
 
     when: condition on the call under which that is so (None = always).
+    along: axes that go with it where they are as long, or a multiple: index i has elements [i r, (i + 1) r) of an axis
+        that is r times as long, as a key head has query heads. vmap does not extend such an axis.
     """
 
     axis: Axis
     when: Expr | None = None
+    along: tuple[Axis, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
