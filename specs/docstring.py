@@ -187,6 +187,27 @@ def example(op: Op) -> str:
     return f"{op.name}({', '.join(texts)})"
 
 
+def runnable_example(op: Op) -> list[str]:
+    """The call in JAX with its imports and arrays, as lines that run."""
+    call = case_call(op, example_case(op), strided=False)
+    told = {name: f"{call.formats[name].name} {list(shape)}" for name, shape in call.shapes.items()}
+    given = [array.name for array in op.inputs if array.name in told]
+    results = [array.name for array in (*op.mutated, *op.outputs) if array.name in told]
+    return [
+        f"from jax_impl.ops import {op.name}",
+        "from parity.examples import example_arrays",
+        "",
+        *(f"# {name}: {told[name]}" for name in given),
+        f'{_unpacked(given)} = example_arrays("{op.name}", "jax")',
+        f"{', '.join(results)} = {example(op)}",
+        *(f"# {name}: {told[name]}" for name in results if name not in given),
+    ]
+
+
+def _unpacked(names: list[str]) -> str:
+    return f"({names[0]},)" if len(names) == 1 else ", ".join(names)
+
+
 def _example(op: Op, returned: list[str]) -> list[str]:
     call = case_call(op, example_case(op), strided=False)
     arrays = [(name, f"{call.formats[name].name} {list(shape)}") for name, shape in call.shapes.items()]

@@ -3,7 +3,8 @@
     torch_impl/generated/OP.py     Triton source of the operation's golden case on CUDA; OP_KERNEL.py where an
     jax_impl/generated/OP.py       operation has several steps, and the Pallas source of the same case
     */generated/__init__.py        sha256 of the specs that the sources were made from
-    torch_impl/ops.pyi  jax_impl/ops.pyi  docs/ops.md  docs/gguf.md  docs/spec.schema.json
+    torch_impl/ops.pyi  jax_impl/ops.pyi  docs/ops.md  docs/tile-language.md  docs/gguf.md
+    docs/spec.schema.json
 
 Nothing here imports a framework: emitters only write text.
 """
@@ -22,6 +23,7 @@ from parity.write.op_table import op_table
 from parity.write.schema import SCHEMA_FILE, schema_text
 from parity.write.sources import Files, emitters, golden_sources
 from parity.write.stubs import STUBS, stub
+from parity.write.tile_page import tile_page
 from specs.export import content_hash
 from specs.lang.declare.op import Op
 
@@ -39,6 +41,7 @@ def golden_files() -> Files:
     for framework in STUBS:
         files[framework.path] = stub(framework, ops)
     files[PurePosixPath("docs/ops.md")] = op_table(ops)
+    files[PurePosixPath("docs/tile-language.md")] = tile_page()
     files[PurePosixPath("docs/gguf.md")] = block_page()
     files[PurePosixPath(SCHEMA_FILE)] = schema_text()
     return files

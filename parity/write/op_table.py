@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from parity.show.describe import Row, Section, call_text, sections
 from parity.write.sources import golden_paths
-from specs.docstring import NO_OUT
+from specs.docstring import NO_OUT, runnable_example
 from specs.export import BOUND_SYMBOLS
 from specs.lang.call.signature import formats_text
 from specs.lang.declare.op import Op
@@ -21,6 +21,9 @@ oracle. `python -m parity show OP` prints the kernels, cases and costs of an ope
 
 In torch every operation with results also takes `out=`: a tensor, or a tuple with one entry per result (None: allocate
 it), that the kernels write into directly, whatever its outer strides. JAX has no `out=`: {no_out}.
+
+The examples run as they are (`pip install "twinkernels[jax,parity]"`). With `torch_impl.ops` and
+`example_arrays(OP, "torch")` they run in torch, where arguments that are written in place are not returned.
 
 {symbols}.
 """
@@ -63,7 +66,7 @@ def _described(op: Op) -> list[str]:
     lines += ["", "```python", call_text(op), "```"]
     for section in sections(op):
         lines += ["", *_section(section)]
-    return lines
+    return [*lines, "", "**Example**", "", "```python", *runnable_example(op), "```"]
 
 
 def _section(section: Section) -> list[str]:
