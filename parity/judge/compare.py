@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from parity.judge.error_map import error_map
 from parity.judge.guard import bit_view, is_poison
 from parity.judge.ulp import AnyArray, Float64, ulp_distance, values
 from parity.judge.verdict import WORST_KEPT, Histogram, Verdict, Worst
@@ -364,6 +365,7 @@ def _judge(measured: _Measured, excused: Mask | None) -> Verdict:
         worst=worst,
         histogram=measured.histogram,
         message=_message(measured, mismatches, worst, flushed),
+        error_map=error_map(measured.bad),
     )
 
 

@@ -53,6 +53,20 @@ class Histogram:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorMap:
+    """Where elements are outside of what is allowed: a grid over the output, folded into rows."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = RECORD_CONFIG
+
+    shape: tuple[int, int]
+    """Rows and columns of the folded output."""
+    step: tuple[int, int]
+    """Rows and columns of a cell; the last ones may have fewer."""
+    outside: tuple[tuple[int, ...], ...]
+    """Elements outside, of every cell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """Outcome of one comparison of one output."""
 
@@ -84,6 +98,8 @@ class Verdict:
     """One line for a terminal or an assertion."""
     flushed: int = 0
     """Elements outside the bound because the platform flushes subnormal numbers."""
+    error_map: ErrorMap | None = None
+    """Where the mismatches are; None where there are none, or shape or dtype differ."""
 
     @property
     def passed(self) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
-from parity.judge.verdict import RECORD_CONFIG, Histogram, Verdict, Worst
+from parity.judge.verdict import RECORD_CONFIG, ErrorMap, Histogram, Verdict, Worst
 
 Status = Literal["passed", "failed", "flushed", "unsupported", "not run"]
 BytesVerdict = Literal["identical", "differs", "not applicable"]
@@ -54,6 +54,8 @@ class Pictures:
     """Elements with the largest errors, worst first."""
     scale_map: ScaleMap | None = None
     """Scales of the operand that decides the error."""
+    error_map: ErrorMap | None = None
+    """Where in the output elements are outside of the bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,7 +378,9 @@ def judged(
         bound_share=verdict.bound_share,
         flushed=verdict.flushed,
         reason="" if verdict.passed else verdict.message.removeprefix(f"{verdict.status}: "),
-        pictures=Pictures(histogram=verdict.histogram, worst=verdict.worst, scale_map=scale_map),
+        pictures=Pictures(
+            histogram=verdict.histogram, worst=verdict.worst, scale_map=scale_map, error_map=verdict.error_map
+        ),
         seed=seed,
         seconds=seconds,
         repeat="" if verdict.passed else repeat,

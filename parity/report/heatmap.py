@@ -18,7 +18,7 @@ CIVIDIS: Final = (
 LEFT: Final = 30.0
 RIGHT: Final = svg.WIDTH - 6.0
 TALLEST: Final = 220.0
-POINTED: Final = 100
+POINTED: Final = 32
 """Cells up to which every cell carries its value as a title; more would make the page heavy."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf, log10
+from math import ceil, inf, log10
 from typing import Final
 
 from parity.judge.verdict import Histogram
@@ -15,6 +15,8 @@ RIGHT: Final = svg.WIDTH - 6.0
 TOP: Final = 26.0
 BASE: Final = 156.0
 HEIGHT: Final = 196.0
+CHARACTER: Final = 6.5
+"""Width of a character of a tick's label, at most."""
 FLOOR: Final = -0.35
 """log10 at the base line: below one element, so that a single element still has a visible bar."""
 
@@ -111,7 +113,8 @@ def _share_axis(histogram: Histogram, slot: float) -> list[Markup]:
 
 def _ulp_axis(histogram: Histogram, slot: float, reach: int) -> list[Markup]:
     drawn = []
-    step = 1 if reach <= 9 else 2
+    widest = max(len(str(2 ** int(edge))) for edge in histogram.edges[:reach] if abs(edge) != inf) + 1
+    step = max(1, ceil(widest * CHARACTER / slot))
     for i in range(0, reach, step):
         upper = histogram.edges[i + 1]
         finite = upper != inf

@@ -17,6 +17,10 @@ TERMS = (
         "Largest error ÷ error that the specification allows at that element; one above 1 fails the case.",
     ),
     (
+        "Shares just below 1",
+        "Rounding a right result to its own format may take nearly all of its bound; they are no warning.",
+    ),
+    (
         "Exact data",
         "Data for which every order of summation is exact, so that both sides must give the same bytes.",
     ),
@@ -31,7 +35,7 @@ def render(record: RunRecord, sections: Sequence[Markup] = ()) -> str:
 
     Args:
         record: the results of a run.
-        sections: further ones before the environment, such as `parity.xpu.page.section`.
+        sections: further ones after the devices, such as `parity.xpu.page.section`.
     """
     title = f"Kernel parity, {wording.moment(record.started)}"
     head = tag(
@@ -51,10 +55,11 @@ def render(record: RunRecord, sections: Sequence[Markup] = ()) -> str:
     main = tag(
         "main",
         _header(record),
+        _navigation(record),
         _devices(record),
+        *sections,
         cases.operations(record),
         *(model.section(found, number) for number, found in enumerate(record.models)),
-        *sections,
         _environment(record),
         _footer(record),
     )
@@ -96,6 +101,7 @@ def _header(record: RunRecord) -> Markup:
             class_="kicker",
         ),
         tag("h1", headline(counts)),
+        tag("p", shown(record)),
         *([tag("p", "Interrupted: what follows is what had run until then.")] if record.interrupted else []),
         tag("ul", *strip, class_="strip"),
         status_bar(counts),
@@ -106,6 +112,26 @@ def _header(record: RunRecord) -> Markup:
             class_="note-list",
         ),
     )
+
+
+def shown(record: RunRecord) -> str:
+    """What was compared and where, what was found, and which devices no part of the run used."""
+    ran = [result for result in record.results if result.status in ("passed", "failed", "flushed")]
+    sides = dict.fromkeys(side for result in ran for side in result.pair.split(" vs "))
+    names = ", ".join(side for side in sides if side != "oracle") or "nothing"
+    used = ", ".join(device.name for device in record.devices if device.status == "ran") or "no device"
+    unused = ", ".join(device.name for device in record.devices if device.status != "ran")
+    same = sum(r.bit_identical == "identical" or (r.bound == "same bytes" and r.status == "passed") for r in ran)
+    inside = sum(result.status == "passed" for result in ran) - same
+    found = f"{wording.whole(same)} comparisons gave the same bytes, {wording.whole(inside)} stayed inside a bound"
+    return f"Compared on {used}: {names}. {found}." + (f" Not used: {unused}." if unused else "")
+
+
+def _navigation(record: RunRecord) -> Markup:
+    """Links to the operations and models."""
+    links = [tag("a", op, href=f"#op-{op}") for op in record.by_op]
+    links += [tag("a", found.name, href=f"#model-{number}") for number, found in enumerate(record.models)]
+    return tag("nav", *links, aria_label="Operations and models") if links else Markup("")
 
 
 def _devices(record: RunRecord) -> Markup:
@@ -135,11 +161,13 @@ def _environment(record: RunRecord) -> Markup:
         for title, found in (
             ("Machine", record.environment),
             ("Versions", record.versions),
-            ("Specifications", {name: digest[:16] for name, digest in record.spec_hashes.items()}),
         )
         if found
     ]
-    return tag("section", tag("h2", "Environment"), tag("div", *blocks, class_="columns"))
+    hashes = {name: digest[:16] for name, digest in record.spec_hashes.items()}
+    summary = tag("summary", f"SHA-256 of {wording.whole(len(hashes))} specifications")
+    details = tag("details", summary, parts.definitions(hashes.items()), class_="note-list") if hashes else ""
+    return tag("section", tag("h2", "Environment"), tag("div", *blocks, class_="columns"), details)
 
 
 def _footer(record: RunRecord) -> Markup:

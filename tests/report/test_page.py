@@ -13,7 +13,8 @@ import pytest
 from parity.record.json import from_json, to_json
 from parity.record.records import STATUSES, ModelSection, RunRecord
 from parity.report import render
-from parity.report.page import headline
+from parity.report.markup import tag
+from parity.report.page import headline, shown
 from parity.show import wording
 from tests.report.sample import record
 
@@ -154,3 +155,53 @@ def test_a_record_without_anything_still_renders() -> None:
     assert "No case was run" in render(empty)
     bare = replace(record(), models=(ModelSection(name="all-MiniLM-L6-v2"),))
     assert "all-MiniLM-L6-v2" in render(bare)
+
+
+def many() -> RunRecord:
+    """As many results as a run of every operation has."""
+    found = record()
+    passed = [result for result in found.results if result.status == "passed"]
+    results = [
+        replace(result, op=f"{result.op}_{number}", case=f"{result.case} {case}", pair=f"{result.pair} {pair}")
+        for number in range(18)
+        for case in range(8)
+        for pair in range(6)
+        for result in passed
+    ]
+    return replace(found, results=tuple(results))
+
+
+def test_a_large_page_has_few_elements() -> None:
+    parsed, large = Outline(), many()
+    parsed.feed(render(large))
+    assert len(large.results) > 4000
+    assert len(parsed.elements) < 20_000
+
+
+def test_a_case_has_one_row() -> None:
+    rows = [found for name, found in outline().elements if name == "td" and found.get("data-label") == "Case"]
+    assert len(rows) == len({(result.op, result.case) for result in record().results})
+
+
+def test_the_page_is_walked_by_headings_and_links() -> None:
+    ids = {found.get("id") for name, found in outline().elements if name in ("details", "h2")}
+    links = [found["href"] for name, found in outline().elements if name == "a"]
+    assert {f"#op-{op}" for op in record().by_op} <= set(links)
+    assert {f"op-{op}" for op in record().by_op} <= ids
+    names = [name for name, _ in outline().elements]
+    assert names.count("nav") == 1
+    assert sum(name == "h3" for name in names) >= len(record().by_op)
+
+
+def test_line_two_says_what_was_compared_and_what_was_not_used() -> None:
+    words = shown(record())
+    assert words.startswith("Compared on ")
+    assert "torch:eager" in words
+    assert "oracle" not in words
+    assert all(device.name in words.partition("Not used: ")[2] for device in record().devices if device.status != "ran")
+    assert shown(replace(record(), results=(), devices=())).startswith("Compared on no device: nothing.")
+
+
+def test_sections_stand_after_the_devices() -> None:
+    page = render(record(), (tag("section", tag("h2", "Intel GPUs")),))
+    assert page.index("<h2>Devices") < page.index("<h2>Intel GPUs") < page.index('id="operations"')
