@@ -44,7 +44,7 @@ LLAMA := $(LLAMA_VENV)/.installed.stamp
 SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit chat parity docs golden model lock xpu xpu-native xpu-torch xpu-parity sycl vllm ray llama clean
+.PHONY: help setup test lint unit chat parity docs golden model lock xpu xpu-native xpu-torch xpu-parity sycl vllm ray llama browser clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -108,6 +108,11 @@ $(XPU): requirements/xpu.txt $(INSTALLED)
 
 $(XPU_NATIVE): requirements/xpu-native.sh $(XPU)
 	sh requirements/xpu-native.sh $(XPU_VENV)/native
+
+browser: ## Install Chromium and axe-core, with which tests/report looks at the page (Debian, npm).
+	@command -v chromium > /dev/null || { [ "$$(id -u)" = 0 ] && apt-get install --yes --quiet chromium; } || \
+	  { echo "chromium is missing: apt-get install chromium" >&2; exit 1; }
+	npm install --silent --no-fund --prefix build/browser axe-core@4
 
 xpu: $(XPU) ## Create .venv-xpu with Intel's compilers, about a minute and 2.7 GB; no Intel GPU is needed.
 

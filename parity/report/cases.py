@@ -39,7 +39,7 @@ def _operation(op: str, results: list[Numbered]) -> Markup:
     rows = [row for case, found in by_case.items() for row in _rows(found, columns, goals.get(case))]
     pictures = [_pictures(number, result) for number, result in drawn]
     table = parts.table([("Case", False), *((column, False) for column in columns)], rows)
-    inside = tag("div", tag("div", table, class_="scroll"), *pictures, class_="inside")
+    inside = tag("div", tag("div", table, class_="scroll", tabindex=0), *pictures, class_="inside")
     return tag("details", tag("summary", *words), inside, class_="op", id=f"op-{op}", open=counts["failed"] > 0)
 
 

@@ -49,7 +49,7 @@ def table(headings: Iterable[tuple[str, bool]], rows: Iterable[str], *, stack: b
         *(tag("th", words, scope="col", class_="number" if right else None) for words, right in headings),
     )
     whole = tag("table", tag("thead", head), tag("tbody", *rows), class_="stack" if stack else None)
-    return whole if stack else tag("div", whole, class_="scroll")
+    return whole if stack else tag("div", whole, class_="scroll", tabindex=0)
 
 
 def cell(label: str, *children: str, kind: str | None = None) -> Markup:
