@@ -38,13 +38,17 @@ VLLM := $(VLLM_VENV)/.installed.stamp
 RAY_VENV := .venv-ray
 RAY_PY := $(RAY_VENV)/bin/python
 RAY := $(RAY_VENV)/.installed.stamp
+NEXT := .venv-next
+# What of the JAX side is run under the newest JAX and Debian 13's Python, where there is no torch.
+NEXT_TESTS := $(addprefix tests/jax_side/test_,$(addsuffix .py,defaults export in_place matrix_units oneapi platforms \
+  transforms triton)) tests/export tests/formats/test_element_codes.py tests/formats/test_packing.py
 LLAMA_VENV := .venv-llama
 LLAMA_PY := $(LLAMA_VENV)/bin/python
 LLAMA := $(LLAMA_VENV)/.installed.stamp
 SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit chat parity docs golden model lock xpu xpu-native xpu-torch xpu-parity sycl vllm ray llama browser clean
+.PHONY: help setup test lint unit chat parity docs golden model lock xpu xpu-native xpu-torch xpu-parity sycl vllm ray llama browser test-next clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -108,6 +112,17 @@ $(XPU): requirements/xpu.txt $(INSTALLED)
 
 $(XPU_NATIVE): requirements/xpu-native.sh $(XPU)
 	sh requirements/xpu-native.sh $(XPU_VENV)/native
+
+# Debian 13 in a folder, 700 MB; its packages come from where apt's do.
+$(NEXT)/.installed.stamp: requirements/next.txt requirements/next-setup.sh $(INSTALLED)
+	sh requirements/next-setup.sh $(NEXT) $(PY)
+	@touch $@
+
+test-next: $(NEXT)/.installed.stamp ## JAX's tests under Debian 13's Python 3.13 and the newest JAX (root, Debian), and programs of the pinned JAX.
+	mkdir -p $(NEXT)/system/exchange/pinned
+	JAX_PLATFORMS=cpu $(PY) -m tests.jax_side.exchange write $(NEXT)/system/exchange/pinned
+	sh requirements/next-run.sh $(NEXT) python -m tests.jax_side.exchange read /exchange/pinned
+	sh requirements/next-run.sh $(NEXT) python -m pytest -q -n $(JOBS) --dist loadfile -p no:cacheprovider $(NEXT_TESTS)
 
 browser: ## Install Chromium and axe-core, with which tests/report looks at the page (Debian, npm).
 	@command -v chromium > /dev/null || { [ "$$(id -u)" = 0 ] && apt-get install --yes --quiet chromium; } || \

@@ -13,6 +13,7 @@ from jax.experimental.pallas import triton as plgpu
 from jax_impl.kernel import Signature
 from jax_impl.pallas.emitter import emit
 from jax_impl.pallas.load import load_kernel
+from jax_impl.platforms import spmd
 from specs.lang.errors import Unsupported
 from specs.tile.emit.printer import integer_names
 from specs.tile.ir import Opcode, walk
@@ -25,9 +26,14 @@ def compiled(launch: Launch, signature: Signature, platform: str) -> Callable[..
     Raises:
         Unsupported: an array is too large.
     """
-    del platform
     _check_offsets(launch)
-    return _call(launch, signature, interpret=False)
+    kernel = _call(launch, signature, interpret=False)
+
+    def function(*operands: Any) -> list[Any]:
+        with spmd.on_a_gpu(platform):
+            return kernel(*operands)
+
+    return function
 
 
 def interpreted(launch: Launch, signature: Signature, platform: str) -> Callable[..., list[Any]]:

@@ -172,6 +172,13 @@ def by_device(kind: str) -> Choice:
     return Choice(setting="off", reason=f"{kind} is not known to have matrix units of 16 columns")
 
 
+def check_device(what: str) -> None:
+    """Raises `Unsupported` where kernels that use the units cannot be compiled for the Intel GPU that is here."""
+    kind = _device_kind()
+    if kind is not None and any(words.search(kind) for _, words in _WITHOUT):
+        raise Unsupported(f"{what} on {kind}", f"it uses matrix units, and the compiler refuses them; {_ADVICE}")
+
+
 @lru_cache(maxsize=1)
 def _device_kind() -> str | None:
     """Of the first Intel GPU."""

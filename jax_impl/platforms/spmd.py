@@ -6,12 +6,13 @@ JAX 0.5 (of intel-extension-for-openxla) has neither types with meshes nor `jax.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import jax
-from jax._src import config
+from jax._src import config, xla_bridge
 from jax._src import core as internals
+from jax._src import mesh as meshes
 
 
 class _NOWHERE:
@@ -65,3 +66,16 @@ def no_mesh() -> Iterator[None]:
         if hasattr(jax.sharding, "use_abstract_mesh"):
             settings.enter_context(jax.sharding.use_abstract_mesh(jax.sharding.AbstractMesh((), ())))
         yield
+
+
+def on_a_gpu(platform: str) -> AbstractContextManager[Any]:
+    """Pallas kernels traced inside are for `platform`; since JAX 0.11 it lowers none for CUDA without a device.
+
+    Where no such device is here, it is told of one that has all element formats, as Triton's front end is
+    (`jax_impl.triton.source.compute_capability`).
+    """
+    described = getattr(meshes, "AbstractDevice", None)
+    if platform != "cuda" or described is None or "cuda" in xla_bridge.backends():
+        return nullcontext()
+    device = described(device_kind="NVIDIA H100", num_cores=None, platform="gpu")
+    return jax.sharding.use_abstract_mesh(jax.sharding.AbstractMesh((), (), abstract_device=device))

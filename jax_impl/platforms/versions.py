@@ -11,7 +11,7 @@ import jax
 
 from specs.lang.errors import Unsupported
 
-JAX = ("0.10.2", "0.11.2")
+JAX = ("0.10.2", "0.11.2", "0.12.0.1")
 """Versions of JAX whose Pallas lowering for Triton is known."""
 
 PLUGIN = "jax-oneapi-pjrt"

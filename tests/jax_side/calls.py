@@ -10,7 +10,7 @@ import jax
 import specs
 from jax_impl import ops
 from parity.judge.frameworks import from_jax, to_jax
-from parity.judge.inputs import generate
+from parity.judge.inputs import Kind, generate
 from specs.lang.declare.op import Case
 from specs.lang.formats.elements import INT64
 from tests.small import small_case
@@ -23,9 +23,9 @@ def jax_case(op: str) -> Case:
     return small_case(op, without=INT64)
 
 
-def small_call(op: str, implementation: str = "xla") -> tuple[Callable[..., Any], Arrays]:
+def small_call(op: str, implementation: str | None = "xla", kind: Kind = "random") -> tuple[Callable[..., Any], Arrays]:
     """A function of the arrays that are passed, and those arrays. What is left out and attributes are bound."""
-    inputs = generate(specs.get(op), jax_case(op), "random", 0)
+    inputs = generate(specs.get(op), jax_case(op), kind, 0)
     names = list(inputs.arrays)
     arrays = tuple(to_jax(inputs.arrays[name], inputs.formats[name]) for name in names)
 
