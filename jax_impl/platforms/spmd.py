@@ -71,7 +71,7 @@ def no_mesh() -> Iterator[None]:
 def on_a_gpu(platform: str) -> AbstractContextManager[Any]:
     """Pallas kernels traced inside are for `platform`; since JAX 0.11 it lowers none for CUDA without a device.
 
-    Where no such device is here, it is told of one that has all element formats, as Triton's front end is
+    Where no such device is here, it gets one that has all element formats, as Triton's front end is
     (`jax_impl.triton.source.compute_capability`).
     """
     described = getattr(meshes, "AbstractDevice", None)
