@@ -22,7 +22,8 @@ from benchmarks.harness.inputs import Problem, random_sets
 from benchmarks.harness.problems import make_problem, parse_attributes, parse_shape, parse_tunables
 from benchmarks.harness.report import Report, Row
 from benchmarks.harness.timing import describe_error
-from benchmarks.tuning.candidates import freeze, label, tuned
+from benchmarks.tuning.candidates import tuned
+from parity.tune.space import freeze, label
 
 # PTX instructions: matrix instructions of each generation, asynchronous copies, wide loads and all loads.
 COUNTED = {

@@ -13,8 +13,9 @@ from jax_impl import batching, partition, refs, symbolic
 from jax_impl.backends import BACKENDS
 from jax_impl.check import ARRAYS, check, platform_of, refuse_64_bits
 from jax_impl.formats import dtype_of
+from jax_impl.place import elsewhere
 from jax_impl.platforms import primitive
-from jax_impl.support import choose, elsewhere, named
+from jax_impl.support import choose, named
 from specs.lang.call.bind import ArrayInfo, Call, bind
 from specs.lang.call.dividing import Divisions, divisions
 from specs.lang.call.transforms import WITHOUT_GRADIENT
@@ -64,6 +65,21 @@ def run(op: Op, arrays: Sequence[Any], attributes: tuple[object, ...], implement
     function, work = known
     results = list(function(*present))
     return refs.write(op, references, work.result_names, results) if references else results
+
+
+def prepare(
+    op: Op, arrays: Sequence[Any], attributes: tuple[object, ...], implementation: str
+) -> Callable[..., list[Any]]:
+    """A checked call as a jitted function of the arrays that are not None, traced anew and not kept.
+
+    Raises:
+        Unsupported: the implementation cannot run where the arrays are.
+    """
+    call, platform = check(op, arrays, attributes), platform_of(arrays)
+    names = tuple(array.name for array, given in zip(op.inputs, arrays, strict=True) if given is not None)
+    chosen = choose(op, platform, implementation) if platform else named(op, implementation)
+    wide = jax.config.jax_enable_x64  # type: ignore[attr-defined]
+    return jax.jit(Work(call, names, chosen, None, wide).jitted())
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax_impl.backend import Arrays, JaxBackend
 from jax_impl.formats import dtype_of, raw_view
 from jax_impl.kernel import kernel_call, nonempty
+from jax_impl.place import place_of
 from specs.lang.call.bind import Call
 from specs.lang.declare.layouts import packed_strides
 from specs.tile.launch.launches import launches
@@ -21,7 +22,8 @@ def run(backend: JaxBackend, call: Call, given: Arrays, platform: str) -> list[A
     op, arrays = call.op, dict(given)
     target = backend.target(platform)
     assert target is not None, f"{backend.name} has no target for {platform}"
-    for launch in launches(call, target, strides=strides_of(call, backend.strided)):
+    place = place_of(platform, backend.name)
+    for launch in launches(call, target, strides=strides_of(call, backend.strided), place=place):
         arrays |= _step(backend, call, launch, arrays, platform)
     results = [*op.mutated, *op.outputs]
     return [arrays[a.name].reshape(call.shapes[a.name]) for a in results if a.name in call.shapes]

@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-
 import jax
 
 from jax_impl.backends import BACKENDS
 from jax_impl.defaults import default
+from jax_impl.place import elsewhere
 from jax_impl.platforms.devices import platform_name
 from specs.lang.declare.op import Op
 from specs.lang.declare.readiness import READY, device_called, said
 from specs.lang.errors import NotAChoice, Unsupported
 
 _OWN_WORDS = {"gpu": "cuda", "xpu": "oneapi"}
-_elsewhere: ContextVar[str | None] = ContextVar("platform of what is traced", default=None)
 
 
 def default_platform() -> str:
     """Platform of JAX's default device."""
     return elsewhere() or platform_name(jax.local_devices()[0])
-
-
-def elsewhere() -> str | None:
-    """The platform of `lowering_for`, None outside of it."""
-    return _elsewhere.get()
-
-
-@contextmanager
-def lowering_for(platform: str) -> Iterator[None]:
-    """Code traced inside is for `platform`; calls that it cannot run raise at once.
-
-    Not needed to export: which implementation runs is chosen where a program is lowered.
-    """
-    token = _elsewhere.set(platform)
-    try:
-        yield
-    finally:
-        _elsewhere.reset(token)
 
 
 def platform_called(op: str, name: str | None) -> str:

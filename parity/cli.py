@@ -9,6 +9,7 @@
     run, job       comparisons of both frameworks with each other and with the oracle
     bisect         the statement at which an implementation and numpy part
     fuzz           the same for calls drawn at random
+    tune           faster configurations of an operation on this device, which later calls take
     xpu            every kernel through Intel's compilers, with or without an Intel GPU
     env            versions, devices, what can run here
 
@@ -20,23 +21,34 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 import specs
+from parity.commands.arguments import (
+    DeviceOption,
+    JsonOption,
+    LadderOption,
+    OpName,
+    ReportOption,
+    SeedOption,
+    case_of,
+    device_called,
+    emitters_called,
+    implementations_called,
+    kinds_called,
+    known_somewhere,
+    ladder_record,
+    of_both,
+    operation,
+    unknown,
+)
 from parity.commands.status import NOT_RUN, STATUSES_TEXT
-from parity.judge.inputs import KINDS, Kind
 from parity.show.printing import console, print_section, print_table, say
 from parity.write.sources import DEVICE, emitters
-from specs.lang.declare.op import Case, Op
 from specs.lang.errors import SpecError
-
-if TYPE_CHECKING:
-    from parity.xpu.record import LadderRecord
 
 app = typer.Typer(
     add_completion=False,
@@ -54,104 +66,6 @@ def main() -> None:
 
 
 # -- arguments -------------------------------------------------------------------------------------------------------
-
-
-def _unknown(kind: str, name: str, known: Iterable[str]) -> typer.BadParameter:
-    """The refusal of an unknown name: the nearest known one, and all of them."""
-    names = list(known)
-    close = get_close_matches(name, names, n=1)
-    rest = f", did you mean {close[0]!r}? There are" if close else "; there are"
-    return typer.BadParameter(f"no {kind} is called {name!r}{rest} {', '.join(names)}")
-
-
-def _op(name: str) -> Op:
-    if name not in specs.names():
-        raise _unknown("operation", name, specs.names())
-    return specs.get(name)
-
-
-def _case(op: Op, name: str | None) -> Case:
-    from specs.tile.launch.cases import default_case
-
-    if name is None:
-        return default_case(op)
-    found = [case for case in op.cases if case.name == name]
-    if not found:
-        raise _unknown(f"case of {op.name}", name, (case.name for case in op.cases))
-    return found[0]
-
-
-def _emitters(name: str | None) -> tuple[str, ...]:
-    if name is None:
-        return tuple(emitters())
-    for known in emitters():
-        if known == name:
-            return (known,)
-    raise _unknown("target", name, emitters())
-
-
-def _kinds(names: list[str] | None) -> tuple[Kind, ...]:
-    for name in names or ():
-        if name not in KINDS:
-            raise _unknown("kind of data", name, KINDS)
-    return tuple(kind for kind in KINDS if not names or kind in names)
-
-
-def _implementations(text: str | None) -> tuple[str, ...]:
-    """Full names from "framework:implementation" or "implementation" alone, separated by commas."""
-    from parity.judge.frameworks import registered
-
-    if text is None:
-        return registered()
-    chosen: dict[str, None] = {}
-    for name in (part.strip() for part in text.split(",")):
-        found = [known for known in registered() if name in (known, known.partition(":")[2])]
-        if not found:
-            raise _unknown("implementation", name, registered())
-        chosen |= dict.fromkeys(found)
-    return tuple(chosen)
-
-
-def _ladder(file: Path | None, report: Path | None) -> LadderRecord | None:
-    """The record of a walk through Intel's compilers."""
-    if file is None:
-        return None
-    if report is None:
-        raise typer.BadParameter("--xpu goes with --report")
-    from parity.xpu.record import from_json
-
-    try:
-        return from_json(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise typer.BadParameter(f"{file} is no record of `parity xpu --json`: {error}") from None
-
-
-def _known_somewhere(ops: Iterable[Op], cases: Iterable[str]) -> None:
-    """Refuses a case that none of the operations has."""
-    known = dict.fromkeys(case.name for op in ops for case in op.cases)
-    for name in cases:
-        if name not in known:
-            raise _unknown("case", name, known)
-
-
-def _device(name: str | None) -> str:
-    from parity.record.environment_report import DEVICES
-
-    if name is None:
-        return "cpu"
-    if name not in DEVICES:
-        raise _unknown("device", name, DEVICES)
-    return name
-
-
-def _of_both(implementations: tuple[str, ...]) -> tuple[str, ...]:
-    """Implementations among which there is one of each framework."""
-    from parity.judge.frameworks import FRAMEWORKS
-
-    for framework in FRAMEWORKS:
-        if not any(name.startswith(f"{framework}:") for name in implementations):
-            raise typer.BadParameter(f"the job compares frameworks: --implementations names none of {framework}")
-    return implementations
 
 
 @app.callback()
@@ -173,22 +87,6 @@ def loading(
             last = traceback.extract_tb(error.__traceback__)[-1]
             text = f"{last.filename}:{last.lineno}: {type(error).__name__}: {error}"
             raise typer.BadParameter(text, param_hint="--load") from error
-
-
-OpName = Annotated[str, typer.Argument(metavar="OP", help="Name of an operation.")]
-SeedOption = Annotated[int, typer.Option(help="Seed of all inputs: the one that rows and reports print.")]
-ReportOption = Annotated[
-    Path | None, typer.Option(help="Write a self-contained HTML page here.", dir_okay=False, writable=True)
-]
-JsonOption = Annotated[
-    Path | None, typer.Option("--json", help="Write the record of the run here.", dir_okay=False, writable=True)
-]
-LadderOption = Annotated[
-    Path | None, typer.Option("--xpu", help="Record of `parity xpu --json`, for the report's section on Intel GPUs.")
-]
-DeviceOption = Annotated[
-    str | None, typer.Option(help="cpu, cuda or xpu; named, it has to be there. cpu when left out.")
-]
 
 
 # -- looking ---------------------------------------------------------------------------------------------------------
@@ -217,7 +115,7 @@ def show(
     from parity.show import describe
     from specs.export import BOUND_SYMBOLS, content_hash, to_json
 
-    spec = _op(op)
+    spec = operation(op)
     if as_json:
         sys.stdout.write(to_json(spec))
         return
@@ -226,7 +124,7 @@ def show(
 
         sys.stdout.write(page(spec))
         return
-    out, chosen = console(), _case(spec, case)
+    out, chosen = console(), case_of(spec, case)
     say(out, f"{spec.name} (version {spec.version}, {spec.family}, sha256 {content_hash(spec)[:12]})")
     say(out, spec.doc)
     if spec.definition:
@@ -269,15 +167,15 @@ def emit(
         raise typer.BadParameter("--out, --diff and --write exclude each other")
     if op is not None and (write or diff) and op in specs.names() and op not in specs.built_in():
         raise typer.BadParameter(f"the sources of {op} are not checked in here: --out FOLDER writes them")
-    names = _emitters(target)
+    names = emitters_called(target)
     for name in names:
         if device not in emitters()[name].targets:
-            raise _unknown(f"device of {name}", device, emitters()[name].targets)
+            raise unknown(f"device of {name}", device, emitters()[name].targets)
     if op is None:
         files = emitting.all_files(names, whole=target is None)
     else:
-        spec = _op(op)
-        chosen = golden_case(spec) if case is None else _case(spec, case)
+        spec = operation(op)
+        chosen = golden_case(spec) if case is None else case_of(spec, case)
         files = emitting.op_files(spec, names, chosen, device)
     if out is not None:
         emitting.write_below(files, out)
@@ -320,7 +218,7 @@ def check(
         raise typer.BadParameter("name operations, or give --all")
     from parity.commands.checking import report
 
-    chosen = [_op(name) for name in ops or specs.names()]
+    chosen = [operation(name) for name in ops or specs.names()]
     raise typer.Exit(int(report(chosen, console()) > 0))
 
 
@@ -334,7 +232,7 @@ def conformance(
     """
     from parity.commands.conformance import report
 
-    found = report([_op(name) for name in ops or specs.names()], console())
+    found = report([operation(name) for name in ops or specs.names()], console())
     raise typer.Exit(NOT_RUN if found is None else int(found > 0))
 
 
@@ -380,21 +278,21 @@ def run(
     from parity.commands import comparing
     from parity.commands.status import Asked
 
-    ladder = _ladder(xpu, report)
-    chosen = [_op(name) for name in ops or specs.names()]
+    ladder = ladder_record(xpu, report)
+    chosen = [operation(name) for name in ops or specs.names()]
     cases = tuple(dict.fromkeys(case or ()))
     for op in chosen if ops else ():
         for name in cases:
-            _case(op, name)
-    _known_somewhere(chosen, cases)
-    names, where = _implementations(implementations), _device(device)
+            case_of(op, name)
+    known_somewhere(chosen, cases)
+    names, where = implementations_called(implementations), device_called(device)
     if minimise and save is None:
         raise typer.BadParameter("--minimise goes with --save")
     record = comparing.run_cases(
         chosen,
         seed=seed,
         implementations=names,
-        kinds=_kinds(kind),
+        kinds=kinds_called(kind),
         device=where,
         cases=cases,
         save=save,
@@ -423,15 +321,15 @@ def bisect(
     from parity.judge.frameworks import FRAMEWORKS
     from parity.judge.statements import LIBRARIES
 
-    spec = _op(op)
+    spec = operation(op)
     names = [name for name in LIBRARIES if FRAMEWORKS[name.partition(":")[0]].missing("cpu") is None]
     if implementations is not None:
-        names = list(_implementations(implementations))
+        names = list(implementations_called(implementations))
         for name in names:
             if name not in LIBRARIES:
                 raise typer.BadParameter(f"{name} does not run statement by statement; {', '.join(LIBRARIES)} do")
-    (chosen,) = _kinds([kind])
-    found = bisecting.report(spec, _case(spec, case), chosen, seed, names, console())
+    (chosen,) = kinds_called([kind])
+    found = bisecting.report(spec, case_of(spec, case), chosen, seed, names, console())
     raise typer.Exit(int(bool(found)) if names else NOT_RUN)
 
 
@@ -467,10 +365,10 @@ def fuzz(
     from parity.commands import comparing, fuzzing
     from parity.commands.status import Asked
 
-    chosen = [_op(name) for name in ops or specs.names()]
-    names = _implementations(implementations) if implementations else ()
+    chosen = [operation(name) for name in ops or specs.names()]
+    names = implementations_called(implementations) if implementations else ()
     record = fuzzing.run_fuzz(
-        chosen, seed=seed, count=count, implementations=names, device=_device(device), folder=save
+        chosen, seed=seed, count=count, implementations=names, device=device_called(device), folder=save
     )
     asked = Asked(ops=tuple(ops or ()), implementations=names, device=device)
     raise typer.Exit(comparing.deliver(record, json_file, report, asked=asked))
@@ -496,10 +394,10 @@ def job(
     from parity.commands.status import Asked
     from specs.lang.errors import Unsupported
 
-    ladder = _ladder(xpu, report)
-    names = _of_both(_implementations(implementations))
+    ladder = ladder_record(xpu, report)
+    names = of_both(implementations_called(implementations))
     try:
-        record = comparing.run_job(seed=seed, device=_device(device), implementations=names, quick=quick)
+        record = comparing.run_job(seed=seed, device=device_called(device), implementations=names, quick=quick)
     except Unsupported as refusal:
         typer.echo(f"asked for and not run: {refusal}", err=True)
         raise typer.Exit(NOT_RUN) from None
@@ -540,11 +438,11 @@ def xpu(
 
     known = KERNEL_BACKENDS if step or search is not None else (*KERNEL_BACKENDS, TORCH)
     if backend is not None and backend not in known:
-        raise _unknown("backend", backend, known)
+        raise unknown("backend", backend, known)
     here = [name for name in known if name != TORCH or triton_interpreter() is not None]
     backends = here if backend is None else [backend]
     if matrix_units not in MATRIX_UNITS:
-        raise _unknown("setting of matrix units", matrix_units, MATRIX_UNITS)
+        raise unknown("setting of matrix units", matrix_units, MATRIX_UNITS)
     if write and search is None:
         raise typer.BadParameter("--write goes with --search")
     if sum((real, step, search is not None)) > 1:
@@ -558,9 +456,11 @@ def xpu(
         raise typer.Exit(command.deliver_steps(record, json_file, report))
     if real or search is not None:
         if search is not None:
-            raise typer.Exit(command.search(_op(search), backends, json_file, matrix_units=matrix_units, write=write))
-        raise typer.Exit(command.real([_op(name) for name in ops or specs.names()], seed, json_file))
-    todo = attempts([_op(name) for name in ops or specs.names()], backends, every)
+            raise typer.Exit(
+                command.search(operation(search), backends, json_file, matrix_units=matrix_units, write=write)
+            )
+        raise typer.Exit(command.real([operation(name) for name in ops or specs.names()], seed, json_file))
+    todo = attempts([operation(name) for name in ops or specs.names()], backends, every)
     rungs = tuple(rung for rung in RUNGS if not (compile_only and rung == EXECUTED))
     raise typer.Exit(
         command.deliver(command.run(todo, seed=seed, rungs=rungs, matrix_units=matrix_units), json_file, report)
@@ -572,9 +472,45 @@ def casts(device: DeviceOption = "cpu", json_file: JsonOption = None) -> None:
     """Casts of all codes between all formats, on every implementation of a device, against the declared formats."""
     from parity.commands import casts as all_casts
 
-    where = _device(device)
+    where = device_called(device)
     rows = all_casts.run(where, tell=lambda text: typer.echo(text, err=True))
     raise typer.Exit(all_casts.deliver(rows, json_file, where))
+
+
+@app.command()
+def tune(
+    op: OpName,
+    case: Annotated[
+        list[str] | None, typer.Option(help="Cases to measure, repeatable; the first when left out.")
+    ] = None,
+    size: Annotated[
+        list[str] | None,
+        typer.Option(metavar="AXIS=N", help="Sizes in place of the case's, such as M=4096; repeatable."),
+    ] = None,
+    device: DeviceOption = None,
+    implementations: Annotated[
+        str | None,
+        typer.Option(help="Names separated by commas; what a call takes by default when left out, of each framework."),
+    ] = None,
+    limit: Annotated[float, typer.Option(help="Seconds of search for each case and implementation.", min=0)] = 60,
+    file: Annotated[
+        Path | None, typer.Option(help="Table to add to; the one that calls read by themselves when left out.")
+    ] = None,
+    seed: SeedOption = 0,
+) -> None:
+    """Look for configurations that are faster on this device than the default, and keep what wins for later calls.
+
+    A configuration wins that is right, and faster in every round than the default's own spread. Status 3 when nothing
+    could be measured, 1 when the table cannot be written.
+    """
+    from parity.commands import tuning
+
+    spec = operation(op)
+    chosen = [tuning.resized(spec, case_of(spec, name), size or ()) for name in case or (None,)]
+    names, where = implementations_called(implementations) if implementations else None, device_called(device)
+    raise typer.Exit(
+        tuning.report(spec, chosen, names, device=where, limit=limit, file=file, seed=seed, console=console())
+    )
 
 
 @app.command()

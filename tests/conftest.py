@@ -101,6 +101,14 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         gc.collect()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_measured_configurations() -> None:
+    """Whatever `parity tune` has found on this machine: results do not depend on the developer."""
+    from specs import tuned
+
+    tuned.use(tuned.Measured())
+
+
 @pytest.fixture
 def seed(request: pytest.FixtureRequest) -> int:
     """A 64-bit number that depends on the id of the test alone."""

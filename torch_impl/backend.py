@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from specs.lang.call.bind import Call
 from specs.tile.backend import Backend
 from specs.tile.targets import Target
+from specs.tuned.rows import Place
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +26,7 @@ class Request:
 
     asked: as the caller made it. call: with weights in the order in which they lie in memory.
     strides: of the arrays of `call` by name. slots: of all arrays by name.
-    target: of the backend on the device.
+    target: of the backend on the device. place: the device and the implementation, for measured configurations.
     """
 
     asked: Call
@@ -34,6 +35,7 @@ class Request:
     slots: Mapping[str, int]
     device: torch.device
     target: Target | None
+    place: Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

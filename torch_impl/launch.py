@@ -22,7 +22,7 @@ from torch_impl.formats import describe, dtype_of, format_of
 from torch_impl.orders import in_memory_order
 from torch_impl.repeated import Key, traits
 from torch_impl.results import Given, check_given, refuse_aliases, strides_of
-from torch_impl.support import choose, platform_of
+from torch_impl.support import choose, place_of, platform_of
 
 Shape = tuple[int, ...]
 
@@ -205,6 +205,7 @@ def prepare(
             slots=slots,
             device=device,
             target=backend.target(platform_of(device)),
+            place=place_of(device, chosen),
         )
     )
     return Prepared(

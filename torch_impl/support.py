@@ -9,6 +9,8 @@ import torch
 from specs.lang.declare.op import Op
 from specs.lang.declare.readiness import DEVICE_NAMES, READY, device_called, said
 from specs.lang.errors import NotAChoice, Unsupported
+from specs.tuned.device import processor
+from specs.tuned.rows import Place
 from torch_impl.backends import BACKENDS
 from torch_impl.platforms import environment
 
@@ -70,6 +72,20 @@ def choose(op: Op, device: torch.device, implementation: str | None) -> str:
 def platform_of(device: torch.device) -> str:
     """The word for a device in `Backend.targets`: its type, but "hopper" from compute capability 9.0."""
     return "hopper" if device.type == "cuda" and _capability(device) >= HOPPER else device.type
+
+
+def place_of(device: torch.device, implementation: str) -> Place:
+    """Where calls run, as tables of measured configurations name it."""
+    return Place(device=_name(device), implementation=f"torch:{implementation}")
+
+
+@lru_cache(maxsize=64)
+def _name(device: torch.device) -> str:
+    """What a device is called; its type where torch does not say."""
+    if device.type == "cpu":
+        return processor()
+    known = {"cuda": torch.cuda, "xpu": torch.xpu}.get(device.type)
+    return str(known.get_device_name(device)) if known is not None and known.is_available() else device.type
 
 
 @lru_cache(maxsize=64)

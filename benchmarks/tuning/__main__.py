@@ -31,9 +31,10 @@ from benchmarks.harness.report import format_table
 from benchmarks.harness.session import Settings
 from benchmarks.harness.timing import Queue, describe_error, interleave, ratio
 from benchmarks.harness.variants import jax_function
-from benchmarks.tuning.candidates import Config, Space, changes, label, launches_of, space_of, tuned, tuned_jax
+from benchmarks.tuning.candidates import launches_of, space_of, tuned, tuned_jax
 from benchmarks.tuning.pool import Pool
 from benchmarks.tuning.trial import Task, Trial
+from parity.tune.space import Config, Space, changes, label
 from specs.tuned import write as write_rows
 
 BATCH = 24

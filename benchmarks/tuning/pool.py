@@ -9,8 +9,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from time import monotonic
 
-from benchmarks.tuning.candidates import Config
 from benchmarks.tuning.trial import Task, Trial, serve
+from parity.tune.space import Config
 
 
 @dataclass(slots=True)

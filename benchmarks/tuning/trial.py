@@ -16,7 +16,8 @@ from benchmarks.harness.inputs import Problem, random_sets
 from benchmarks.harness.problems import make_problem
 from benchmarks.harness.timing import describe_error
 from benchmarks.harness.variants import generated
-from benchmarks.tuning.candidates import Config, tuned
+from benchmarks.tuning.candidates import tuned
+from parity.tune.space import Config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

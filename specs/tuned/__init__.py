@@ -2,6 +2,7 @@
 
 A kernel says which classes of calls there are, in the order in which they are tried; the table has the tunables of
 each. Tables are written by `parity xpu --search OPERATION --write` and `python -m benchmarks.tuning`, specs by hand.
+What `parity tune` has measured on a user's device goes before them: `load`, `save`, `use` (`specs.tuned.measured`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,14 @@ from specs.lang.declare.axes import Expr
 from specs.lang.declare.check import KINDS_OF_DEVICE
 from specs.lang.declare.kernel import Config
 from specs.lang.errors import SpecError
+from specs.tuned.files import default_file, save
+from specs.tuned.measured import load, use
+from specs.tuned.rows import Measured
+
+__all__ = [
+    "FOLDER", "Measured", "WITHOUT_MATRIX_UNITS", "default_file", "everywhere", "load", "save", "table", "text",
+    "tuned", "use", "write",
+]  # fmt: skip
 
 FOLDER: Final = Path(__file__).parent
 

@@ -12,8 +12,8 @@ from jax import export
 import specs
 from jax_impl import defaults, ops
 from jax_impl.backends import BACKENDS
+from jax_impl.place import lowering_for
 from jax_impl.platforms import custom_call
-from jax_impl.support import lowering_for
 from specs.lang.declare.readiness import READY
 
 

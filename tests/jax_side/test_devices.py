@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import jax
 import pytest
 
+from jax_impl.place import lowering_for
 from jax_impl.platforms import devices
-from jax_impl.support import default_platform, lowering_for
+from jax_impl.support import default_platform
 
 
 @dataclass(frozen=True, slots=True, eq=False)

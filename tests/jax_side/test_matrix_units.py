@@ -14,9 +14,9 @@ import specs
 from jax_impl import ops
 from jax_impl.ahead import lower
 from jax_impl.backends import BACKENDS
+from jax_impl.place import lowering_for
 from jax_impl.platforms import custom_call, matrix_units, oneapi, self_test
 from jax_impl.platforms.matrix_units import ATTRIBUTE, Dot, annotated, by_device, dots_of, obstacles, useful
-from jax_impl.support import lowering_for
 from specs.lang.errors import ArgumentError, Unsupported
 from specs.lang.formats.elements import E5M2, F16, F32
 from specs.tile.ir import Opcode, walk

@@ -19,8 +19,9 @@ from jax.experimental.pallas import triton as plgpu
 import specs
 from jax_impl import launch, ops
 from jax_impl.ahead import Lowered, lower, lowering
+from jax_impl.place import lowering_for
 from jax_impl.platforms import custom_call, defects, environment, matrix_units, oneapi, versions
-from jax_impl.support import explain, lowering_for
+from jax_impl.support import explain
 from jax_impl.triton import source
 from parity.judge.frameworks import to_jax
 from parity.judge.inputs import generate

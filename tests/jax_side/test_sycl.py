@@ -10,7 +10,7 @@ from jax import export
 
 import specs
 from jax_impl import ops
-from jax_impl.support import lowering_for
+from jax_impl.place import lowering_for
 from parity.judge.frameworks import to_jax
 from parity.judge.inputs import generate
 from specs.lang.declare.readiness import READY

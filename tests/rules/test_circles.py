@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("specs.version", "specs.lang.errors"),
         ("specs.lang.formats",),
         ("specs.lang.declare",),
-        ("specs.lang.call",),
+        ("specs.lang.call", "specs.tuned"),
         ("specs.tile.ir", "specs.tile.constants", "specs.tile.targets"),
         ("specs.tile.frontend",),
         ("specs.tile.language", "specs.tile.library"),
@@ -32,7 +32,6 @@ LAYERS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("specs.tile.launch", "specs.tile.interpret"),
         ("specs.tile.passes.accesses", "specs.tile.passes.cost"),  # of the launches of cases
         ("specs.tile",),
-        ("specs.tuned",),
         ("specs",),  # families
         ("specs.registry",),
         ("specs.registration",),
@@ -44,7 +43,7 @@ LAYERS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("parity.judge.runner",),
         ("parity.record", "parity.show"),
         ("parity.functions",),
-        ("parity.conformance", "parity.fuzz", "parity.models", "parity.report", "parity.write"),
+        ("parity.conformance", "parity.fuzz", "parity.models", "parity.report", "parity.tune", "parity.write"),
         ("parity.xpu",),
         ("parity.commands", "parity.xpu.command"),
         ("parity.testing",),

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 import pytest
 
-from jax_impl import launch, support
+from jax_impl import launch, place
 from jax_impl.platforms import custom_call
 from jax_impl.triton import source
 from specs.lang.formats.elements import F32
@@ -110,7 +110,7 @@ def test_triton_keeps_both_constants() -> None:
 
 
 def test_pallas_keeps_both_constants_on_nvidia_gpus() -> None:
-    with support.lowering_for("cuda"):
+    with place.lowering_for("cuda"):
         traced = jax.jit(lambda x: launch.run(TWO, [x], (), "pallas")).trace(X)
         (kernel,) = custom_call.kernels(traced.lower(lowering_platforms=("cuda",)).compiler_ir("stablehlo"))
     assert kernel.ir.count("arith.mulf") == 2

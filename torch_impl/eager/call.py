@@ -22,7 +22,7 @@ from torch_impl.formats import dtype_of, raw_view
 def executed(request: Request) -> list[Runner]:
     """Every launch of a call."""
     assert request.target is not None
-    planned = launches(request.call, request.target, strides=request.strides)
+    planned = launches(request.call, request.target, strides=request.strides, place=request.place)
     return [settled_runner(_eager(launch, request), request.device) for launch in planned if prod(launch.grid)]
 
 

@@ -21,7 +21,7 @@ def compiled(request: Request) -> list[Runner]:
     """Every launch of a call."""
     target = request.target
     assert target is not None
-    planned = launches(request.call, target, strides=request.strides)
+    planned = launches(request.call, target, strides=request.strides, place=request.place)
     return [runner_of(launch, target, request.slots) for launch in planned if prod(launch.grid)]
 
 
@@ -29,7 +29,7 @@ def interpreted(request: Request) -> list[Runner]:
     """Every launch of a call in Triton's interpreter, which runs one kernel at a time."""
     target = request.target
     assert target is not None
-    planned = launches(request.call, target, strides=request.strides)
+    planned = launches(request.call, target, strides=request.strides, place=request.place)
     return [_alone(launch, target, request) for launch in planned if prod(launch.grid)]
 
 

@@ -11,6 +11,8 @@ from specs.tile.ir import ArrayParam, Program
 from specs.tile.launch.plan import Launch, Memory, Strides, plan
 from specs.tile.passes.legalise import legalise
 from specs.tile.targets import Target, TensorDescriptors
+from specs.tuned.measured import tried
+from specs.tuned.rows import Place
 
 
 def launches(
@@ -19,6 +21,7 @@ def launches(
     *,
     strides: Mapping[str, Strides | None],
     tuned: Mapping[str, int] | None = None,
+    place: Place | None = None,
 ) -> Iterator[Launch]:
     """Plans the steps that a call takes, those that repeat as often as they do.
 
@@ -26,14 +29,19 @@ def launches(
         target: what the programs are legalised for; of a name ("cuda") only the configurations apply, and programs
             stay as they were traced.
         strides: as `plan` takes them.
-        tuned: tunables in place of the defaults; those that a kernel does not have are left out.
+        tuned: tunables in place of the defaults; those that a kernel does not have are left out. None for what
+            `specs.tuned.measured.trying` sets.
+        place: where the call runs, whose measured tunables replace the defaults of calls that set none.
     """
     config = target if isinstance(target, str) else target.config
     steps = call.op.schedule(call.env)
+    if tuned is None:
+        tuned = tried()
+    where = place if tuned is None else None
     for index, step in steps:
         own = {t.name: tuned[t.name] for t in step.kernel.tunables if t.name in tuned} if tuned else {}
         launch = replace(
-            plan(call, step, config=config, strides=strides, tuned=own), index=index, alone=len(steps) == 1
+            plan(call, step, config=config, strides=strides, tuned=own, place=where), index=index, alone=len(steps) == 1
         )
         yield launch if isinstance(target, str) else replace(launch, program=_legalised(launch, target))
 

@@ -15,6 +15,8 @@ from specs.lang.errors import SpecError
 from specs.lang.formats.elements import ElementFormat
 from specs.tile.ir import Lead, Program, Size, Stride
 from specs.tile.launch.specialise import ArrayLayout, Specialisation, run_time_names, trace
+from specs.tuned.measured import values_for
+from specs.tuned.rows import Place
 
 Strides = tuple[int, ...]
 Dims = list[tuple[int, int]]
@@ -72,6 +74,7 @@ def plan(
     config: str,
     strides: Mapping[str, Strides | None],
     tuned: Mapping[str, int] | None = None,
+    place: Place | None = None,
 ) -> Launch:
     """The launch of one step.
 
@@ -80,13 +83,14 @@ def plan(
         strides: strides in elements of the call's arrays by name; None for frameworks without strides. Arrays that
             are missing are packed.
         tuned: tunables that override the defaults.
+        place: where the call runs, whose measured tunables override the defaults as well; None for nowhere.
     """
     kernel = step.kernel
     outer = call.env
     attributes, own_sizes = _kernel_attributes(outer, step), step.sizes_under(outer)
     env: dict[str, object] = {**outer, **own_sizes, **attributes}
     default = kernel.config(config, env)
-    tunables = {**dict(default.values), **(tuned or {})}
+    tunables = {**dict(default.values), **values_for(place, kernel, default), **(tuned or {})}
     env.update(tunables)
     conditions = {name: bool(expr.evaluate(env)) for name, expr in kernel.static_conditions}
     env.update(conditions)

@@ -1,0 +1,1 @@
+"""Tuning: configurations of an operation, measured on this device."""
