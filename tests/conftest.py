@@ -80,10 +80,6 @@ def _no_network() -> Iterator[None]:
         yield
 
 
-# Traces of JAX's are millions of objects that stay, and to look through all of them again and again takes a twelfth of
-# the time: one collection of a thousand may do so, by default it is one of a hundred.
-gc.set_threshold(700, 10, 100)
-
 MAPPINGS, EVERY = 16000, 64
 """Mappings of memory of a process from which on it forgets what it has compiled; and after how many tests it looks.
 
