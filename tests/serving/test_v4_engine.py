@@ -14,6 +14,7 @@ from typing import Any, Final
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
@@ -31,7 +32,7 @@ from jax_impl.serving.v4 import MTP, V4, load_v4
 from specs.decoder.groups import GroupedRequest
 from specs.decoder.v4.batch import engine_batch
 from torch_impl.layers.step import Options as TorchOptions
-from torch_impl.layers.v4.block import decode
+from torch_impl.layers.v4.block import head, logits, residual_streams
 from torch_impl.serving.v4 import load_v4 as load_in_torch
 
 LIMITS: Final = Limits(tokens=48, requests=2, waiting=8, length=512)
@@ -163,18 +164,30 @@ def test_drafts_that_are_right_are_accepted(
     assert scheduler.accepted_tokens == before + len(PROMPTS)
 
 
-def test_torch_has_the_tokens_of_the_same_steps(
+def test_torch_has_the_tokens_and_drafts_of_the_same_steps(
     engine: Engine,
     opened: V4Checkpoint,
     record: Record,
     record_property: Callable[[str, object], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engine.scheduler, "_drafted", lambda *_: [])
+    drafts = dict[tuple[tuple[int, ...], int], int]()
+
+    def seen(part: Part, _: int) -> list[Part]:
+        if part.request.draft:  # made by the step before, and of the token after this part's
+            drafts[part.request.prompt, part.start + 1] = part.request.draft[0]
+        return []
+
+    monkeypatch.setattr(engine.scheduler, "_drafted", seen)
     engine.generate(PROMPTS[::2], GREEDY)  # the short ones: on a CPU torch takes seconds for a step
-    model = load_in_torch(opened, TorchOptions())
+    model = load_in_torch(opened, TorchOptions(), drafts=1)
     caches = model.caches({name: pool.pages for name, pool in engine.scheduler.pool.pools.items()})
-    differ, compared = list[float](), 0
+    margins, compared = list[float](), {"tokens": 0, "drafts": 0}
+
+    def compare(kind: str, row: npt.NDArray[np.float64], token: int) -> None:
+        compared[kind] += 1
+        margins.extend([] if token == row.argmax() else [float((row.max() - row[token]) / np.abs(row).max())])
+
     for step in filter(None, record.steps):
         parts = [one.part for one in step]
         requests = [
@@ -187,16 +200,26 @@ def test_torch_has_the_tokens_of_the_same_steps(
         ]
         chunk = LIMITS.tokens if any(part.count > 1 for part in parts) else 0
         sizes = {"requests_bound": LIMITS.requests, "chunk": chunk, "longest": LIMITS.length}
-        batch, _ = engine_batch(requests, opened.config.ratios, **sizes)
+        batch, starts = engine_batch(requests, opened.config.ratios, **sizes)
+        next_ids = np.zeros_like(batch.token_ids)
+        for first, part in zip(starts, parts, strict=True):
+            after = [part.request.token(part.start + index + 1) for index in range(part.count)]
+            next_ids[first : first + part.count] = after
         with torch.inference_mode():
-            logits = decode(model.step(batch), model.weights, caches).double().numpy()
-        for row, part in zip(logits, parts, strict=False):
+            arrays = model.step(batch)
+            streams = residual_streams(arrays, model.weights, caches[:-1])
+            drawn = logits(arrays, model.weights.model, head(arrays, model.weights.model, streams))
+            drafted = model.draft(arrays, streams, torch.from_numpy(next_ids), caches[-1])
+        for row, draft, part in zip(drawn.double().numpy(), drafted.double().numpy(), parts, strict=False):
+            end = part.start + part.count
             if part.samples:
-                token, compared = part.request.token(part.start + part.count), compared + 1
-                differ += [] if token == row.argmax() else [float((row.max() - row[token]) / np.abs(row).max())]
-    record_property("margins of tokens that differ, of the greatest logit", differ)
-    assert compared == GREEDY.max_tokens * len(PROMPTS[::2])
-    assert max(differ, default=0.0) < TIE
+                compare("tokens", row, part.request.token(end))
+            if part.samples and (part.request.prompt, end + 1) in drafts:
+                compare("drafts", draft, drafts[part.request.prompt, end + 1])
+    record_property("margins of tokens that differ, of the greatest logit", margins)
+    made = GREEDY.max_tokens * len(PROMPTS[::2])
+    assert compared == {"tokens": made, "drafts": made - len(PROMPTS[::2])}  # after the last token nothing is drafted
+    assert max(margins, default=0.0) < TIE
 
 
 def test_chunks_change_no_token(engine: Engine, alone: list[list[int]], monkeypatch: pytest.MonkeyPatch) -> None:

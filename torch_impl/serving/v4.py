@@ -18,6 +18,8 @@ from specs.decoder.weights import Weight
 from torch_impl.layers.decoder import DecoderWeights
 from torch_impl.layers.linear import put, tensor
 from torch_impl.layers.step import Options
+from torch_impl.layers.v4 import mtp
+from torch_impl.layers.v4.block import logits
 from torch_impl.layers.v4.caches import LayerCache
 from torch_impl.layers.v4.step import Batch, Step, metadata, rotations
 
@@ -29,6 +31,7 @@ class V4Model:
     """Weights on a device, the tables of rotations, and how layers compute.
 
     cos_sin, compress_cos_sin: see `torch_impl.layers.v4.step.Step`.
+    drafts: tokens that are drafted after each step; 1: weights outside the layers have the block `mtp`.
     """
 
     config: V4Config
@@ -36,10 +39,12 @@ class V4Model:
     weights: DecoderWeights
     cos_sin: torch.Tensor
     compress_cos_sin: torch.Tensor
+    drafts: int = 0
 
     def caches(self, pages: Mapping[str, int]) -> tuple[LayerCache, ...]:
-        """Empty caches of every layer. pages: how many every group has."""
-        return tuple(LayerCache.empty(ratio, pages, self.cos_sin.device) for ratio in self.config.ratios)
+        """Empty caches of every layer, then of the block that drafts. pages: how many every group has."""
+        ratios = (*self.config.ratios, *(0,) * self.drafts)
+        return tuple(LayerCache.empty(ratio, pages, self.cos_sin.device) for ratio in ratios)
 
     def step(self, batch: V4StepBatch) -> Step:
         """What `torch_impl.layers.v4.block.decode` takes for a batch."""
@@ -53,14 +58,34 @@ class V4Model:
             options=self.options,
         )
 
+    def draft(self, step: Step, residual: torch.Tensor, next_ids: torch.Tensor, cache: LayerCache) -> torch.Tensor:
+        """Logits float32 [B, vocab] of the token after the next one of every request; the draft is the likeliest.
 
-def load_v4(checkpoint: V4Checkpoint, options: Options, *, device: torch.device | str = "cpu") -> V4Model:
+        Args:
+            residual: streams after the last layer (`torch_impl.layers.v4.block.residual_streams`), [T, 4, hidden].
+            next_ids: the token after every one of the step, drawn or of the prompt, int32 [T].
+            cache: the last of `caches`; the tokens of the step are written into it.
+        """
+        weights = self.weights.model
+        hidden, _ = mtp.draft(step, weights["embedding"], weights["mtp"], next_ids, residual, cache)
+        return logits(step, weights, hidden)
+
+
+def load_v4(
+    checkpoint: V4Checkpoint, options: Options, *, drafts: int = 0, device: torch.device | str = "cpu"
+) -> V4Model:
     """Puts a checkpoint on a device: streams are bfloat16, quantised weights stay as they are.
 
     Args:
-        options: how layers compute; their dtype is bfloat16.
+        options: how layers compute; their dtype is bfloat16. drafts: tokens to draft after each step, 0 or 1.
+
+    Raises:
+        ValueError: the checkpoint has no block for as many.
     """
     config = checkpoint.config
+    most = min(config.mtp, 1)
+    if not 0 <= drafts <= most:
+        raise ValueError(f"speculative tokens: expected 0 to {most} for this checkpoint; got {drafts}")
 
     def on_device(name: str, declared: Weight, host: HostWeight) -> Any:
         if declared.linear:
@@ -69,10 +94,12 @@ def load_v4(checkpoint: V4Checkpoint, options: Options, *, device: torch.device 
         return tensor(declared.array(host), device).to(options.dtype if dtype is None else _DTYPES[dtype])
 
     model, layers = checkpoint.placed(on_device)
+    block = {"mtp": checkpoint.placed_mtp(on_device)[0]} if drafts else {}
     return V4Model(
         config=config,
         options=options,
-        weights=DecoderWeights(model=model, layers=layers),
+        drafts=drafts,
+        weights=DecoderWeights(model={**model, **block}, layers=layers),
         cos_sin=rotations(config.rope, config.max_positions, device),
         compress_cos_sin=rotations(config.compress_rope, config.max_positions, device),
     )
