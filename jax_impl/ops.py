@@ -18,6 +18,7 @@ from jax_impl.backends import BACKENDS
 from jax_impl.launch import run
 from jax_impl.platforms.matrix_units import Setting
 from jax_impl.quantized_tensor import QuantizedTensor, view
+from jax_impl.watching import current
 from specs.docstring import docstring
 from specs.lang.call.signature import parameters
 from specs.lang.declare.op import Op
@@ -28,7 +29,7 @@ from specs.registration import REGISTRY
 
 
 def _call(op: Op, arrays: tuple[Any, ...], attributes: tuple[object, ...], implementation: str | None) -> Any:
-    results = run(op, arrays, attributes, implementation)
+    results = (current() or run)(op, arrays, attributes, implementation)
     if not results:
         return None  # all of them were written where references are
     return results[0] if len(results) == 1 else tuple(results)

@@ -7,7 +7,7 @@
     conformance    wrong calls, which every implementation has to refuse
     casts          every code of every format in every other, as a device casts it
     run, job       comparisons of both frameworks with each other and with the oracle
-    bisect         the statement at which an implementation and numpy part
+    bisect         the statement at which an implementation and numpy part, the layer and operation of a decoder
     fuzz           the same for calls drawn at random
     tune           faster configurations of an operation on this device, which later calls take
     xpu            every kernel through Intel's compilers, with or without an Intel GPU
@@ -304,24 +304,42 @@ def run(
 
 @app.command()
 def bisect(
-    op: OpName,
+    op: Annotated[str | None, typer.Argument(metavar="OP", help="Name of an operation.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="A decoder in place of an operation: smollm2, a GGUF file or a folder of Hugging Face."),
+    ] = None,
+    prompt: Annotated[str | None, typer.Option(help="With --model: the text whose steps are compared.")] = None,
+    scheme: Annotated[
+        str | None, typer.Option(help="With --model: f32 or gguf, as in `job`; as the device serves it when left out.")
+    ] = None,
     case: Annotated[str | None, typer.Option(help="Case to run; the first when left out.")] = None,
     kind: Annotated[str, typer.Option(help="exact or random.")] = "random",
     seed: SeedOption = 0,
     implementations: Annotated[
         str | None, typer.Option(help="torch:eager, jax:xla or both; what is installed of them when left out.")
     ] = None,
+    device: DeviceOption = None,
 ) -> None:
     """The first statement, with the author's file and line, at which an implementation and numpy part.
 
-    Every statement of the tile program runs on numpy's operands, so that a difference is its own. Status 1 when one
-    differs.
+    Every statement of the tile program runs on numpy's operands, so that a difference is its own. With --model, the
+    first layer and operation at which a decoder in torch and in JAX part: JAX's operations get torch's arguments.
+    Status 1 when one differs.
     """
     from parity.commands import bisecting
     from parity.judge.frameworks import FRAMEWORKS
     from parity.judge.statements import LIBRARIES
 
-    spec = operation(op)
+    if (op is None) == (model is None):
+        raise typer.BadParameter("name one operation, or give --model")
+    if model is not None:
+        if case is not None or implementations is not None:
+            raise typer.BadParameter("--case and --implementations go with an operation")
+        raise typer.Exit(bisecting.model(model, prompt, scheme, device_called(device), console()))
+    if prompt is not None or scheme is not None or device is not None:
+        raise typer.BadParameter("--prompt, --scheme and --device go with --model")
+    spec = operation(op or "")
     names = [name for name in LIBRARIES if FRAMEWORKS[name.partition(":")[0]].missing("cpu") is None]
     if implementations is not None:
         names = list(implementations_called(implementations))

@@ -23,6 +23,8 @@ from specs.lang.call.bind import Call
 from specs.lang.declare.accuracy import Accumulator
 from specs.lang.declare.kernel import Access
 from specs.lang.declare.layouts import packed_strides
+from specs.lang.declare.op import Op
+from specs.lang.declare.readiness import READY
 from specs.lang.errors import Unsupported
 from specs.lang.formats.elements import ElementFormat
 from specs.tile.backend import Backend
@@ -126,7 +128,7 @@ def run_torch(inputs: Inputs, implementation: str, device: str) -> Results:
             kept[array.name].check(array.name, inputs.arrays[array.name], array.access is Access.IN)
     fresh = (returned,) if isinstance(returned, torch.Tensor) else tuple(returned or ())
     written = {a.name: kept[a.name].tensor for a in op.mutated if a.name in kept}
-    written |= zip(_returned_names(inputs), fresh, strict=True)
+    written |= zip(returned_names(inputs), fresh, strict=True)
     return {name: from_torch(tensor) for name, tensor in written.items()}
 
 
@@ -273,11 +275,11 @@ def run_jax(inputs: Inputs, implementation: str, device: str) -> Results:
         arguments = [given.get(a.name) for a in op.inputs]
         returned = getattr(ops, op.name)(*arguments, **inputs.attributes, implementation=implementation)
     results = returned if isinstance(returned, tuple | list) else (returned,)
-    names = [a.name for a in op.mutated if a.name in given] + _returned_names(inputs)
+    names = [a.name for a in op.mutated if a.name in given] + returned_names(inputs)
     return {name: from_jax(array) for name, array in zip(names, results, strict=True)}
 
 
-def _returned_names(inputs: Inputs) -> list[str]:
+def returned_names(inputs: Inputs) -> list[str]:
     """Fresh results of this call, in order."""
     shapes = inputs.layout.call().shapes
     return [a.name for a in inputs.op.outputs if a.name in shapes]
@@ -326,6 +328,13 @@ FRAMEWORKS: Final[Mapping[str, Framework]] = {
         flushes=jax_flushes,
     ),
 }
+
+
+def first_choice(framework: str, op: Op, device: str) -> str:
+    """The implementation that an operation runs as where none is asked for."""
+    explain = import_module(f"{FRAMEWORKS[framework].package}.ops").explain
+    found: dict[str, str] = explain(op.name, FRAMEWORKS[framework].platforms.get(device, device))
+    return next((name for name, answer in found.items() if answer == READY), next(iter(found)))
 
 
 def registered() -> tuple[str, ...]:

@@ -180,13 +180,36 @@ def _attempt(inputs: Inputs | None, call: Call, implementation: str, case: Case,
     except Exception as error:  # noqa: BLE001 - one broken implementation is a failed result, and the run goes on
         reason = str(error) if isinstance(error, OutOfBoundsWrite) else f"{type(error).__name__}: {error}"
         return Outcome(implementation=implementation, status="failed", reason=reason)
+    return replace(outcome_of(call, implementation, results, device), seconds=time.perf_counter() - start)
+
+
+def outcome_of(call: Call, implementation: str, results: Results, device: str) -> Outcome:
+    """The outcome of an implementation that returned these results."""
     return Outcome(
         implementation=implementation,
         results=results,
-        seconds=time.perf_counter() - start,
         accumulator=accumulator_of(call, implementation, device),
-        flushes=FRAMEWORKS[framework].flushes(device),
+        flushes=FRAMEWORKS[implementation.partition(":")[0]].flushes(device),
     )
+
+
+def judged_call(inputs: Inputs, one: Outcome, other: Outcome) -> tuple[dict[str, Verdict], ...]:
+    """Verdicts on results that are there already, by name: `one` and `other` against the oracle, `one` against `other`.
+
+    No sums are assumed to be exact.
+    """
+    call = inputs.layout.call()
+    shared = _Case(
+        case=Case(name="", sizes=()),
+        kind="random",
+        seed=None,
+        layout=inputs.layout,
+        inputs=inputs,
+        call=call,
+        expected=expectations(inputs, call),
+        repeat=None,
+    )
+    return shared.verdicts_of(one), shared.verdicts_of(other), shared.verdicts_between(one, other)
 
 
 def _unjudged(outcome: Outcome, error: Exception) -> Outcome:
@@ -219,13 +242,7 @@ class _Case:
         if outcome.results is None:
             return self._row(pair, status=outcome.status, reason=outcome.reason)
         start = time.perf_counter()
-        verdicts = {}
-        side = self.side(outcome)
-        for name, expected in self.expected.items():
-            result, rule = side.results[name], expected.rule(self.kind, outcome.accumulator, side.results)
-            verdicts[name] = _judge(rule, result, expected.form)
-            if not verdicts[name].passed and (excused := self.flushed(outcome, name)) is not None:
-                verdicts[name] = _judge(rule, result, expected.form, excused)
+        verdicts = self.verdicts_of(outcome)
         seconds = outcome.seconds + time.perf_counter() - start
         return self._judged(pair, verdicts, seconds, self._derivation(outcome.accumulator))
 
@@ -236,8 +253,24 @@ class _Case:
             absent = max(one, other, key=lambda outcome: STATUSES.index(outcome.status))
             return self._row(pair, status=absent.status, reason=f"{absent.implementation}: {absent.reason}")
         start = time.perf_counter()
-        verdicts = {}
-        left, right = self.side(one), self.side(other)
+        verdicts = self.verdicts_between(one, other)
+        seconds = one.seconds + other.seconds + time.perf_counter() - start
+        derivation = "the sum of both bounds, because each side keeps its own"
+        return self._judged(pair, verdicts, seconds, "" if self.exact else derivation)
+
+    def verdicts_of(self, outcome: Outcome) -> dict[str, Verdict]:
+        """Every result of an implementation that ran, against the oracle's."""
+        verdicts, side = {}, self.side(outcome)
+        for name, expected in self.expected.items():
+            result, rule = side.results[name], expected.rule(self.kind, outcome.accumulator, side.results)
+            verdicts[name] = _judge(rule, result, expected.form)
+            if not verdicts[name].passed and (excused := self.flushed(outcome, name)) is not None:
+                verdicts[name] = _judge(rule, result, expected.form, excused)
+        return verdicts
+
+    def verdicts_between(self, one: Outcome, other: Outcome) -> dict[str, Verdict]:
+        """Every result of two implementations that ran, against each other: `one` is judged."""
+        verdicts, left, right = {}, self.side(one), self.side(other)
         for name, expected in self.expected.items():
             result, rule, form = left.results[name], expected.between(self.kind, left, right), right.results[name].form
             verdicts[name] = _judge(rule, result, form)
@@ -245,9 +278,7 @@ class _Case:
                 masks = [mask for side in (one, other) if (mask := self.flushed(side, name)) is not None]
                 if masks:
                     verdicts[name] = _judge(rule, result, form, np.logical_or.reduce(masks))
-        seconds = one.seconds + other.seconds + time.perf_counter() - start
-        derivation = "the sum of both bounds, because each side keeps its own"
-        return self._judged(pair, verdicts, seconds, "" if self.exact else derivation)
+        return verdicts
 
     def side(self, outcome: Outcome) -> Side:
         """An implementation's results, with unwritten elements replaced by the oracle's."""

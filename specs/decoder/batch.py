@@ -53,6 +53,11 @@ class StepBatch:
     block_table: Ints
     logits_indices: Ints
 
+    @property
+    def longest(self) -> int:
+        """1 for decodes alone, else 0: layers take their `longest` from it, a number of their programs' own."""
+        return int(np.diff(self.query_start_loc).max(initial=0) <= 1)
+
 
 def step_batch(
     requests: Sequence[Request],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from checkpoints.checkpoint import Checkpoint
@@ -45,8 +44,7 @@ class Model:
     def step(self, batch: StepBatch) -> Step:
         """What `torch_impl.layers.decoder.decode` takes for a batch."""
         arrays = Batch.of(batch, self.cos_sin.device)
-        longest = 1 if np.diff(batch.query_start_loc).max(initial=0) <= 1 else 0
-        return Step(config=self.config, options=self.options, batch=arrays, cos_sin=self.cos_sin, longest=longest)
+        return Step(config=self.config, options=self.options, batch=arrays, cos_sin=self.cos_sin, longest=batch.longest)
 
 
 def load(

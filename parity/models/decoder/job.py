@@ -150,10 +150,10 @@ def _scheme(
     """Steps 2 and 3 for one scheme; own: the oracle's logits of every answer."""
     recorder = Recorder(stages=("embedding", "layer 0", f"layer {checkpoint.config.layers - 1}", "logits"))
     plan = schedule(texts, decodes=scheme.decodes)
-    runs = {
-        framework: _run(served(framework, checkpoint, scheme.precision, plan.pages, device), plan, texts, recorder)
-        for framework in FRAMEWORKS
-    }
+    runs = {}
+    for framework in FRAMEWORKS:
+        model = served(framework, checkpoint, scheme.precision, plan.pages, device)
+        runs[framework] = _run(model, plan, texts, recorder if framework == "torch" else None)
     values = {framework: Values.of(traces) for framework, traces in runs.items()}
     found.steps += errors.judged(scheme.name, values, exact, rounded)
     found.drifts += errors.drifts(scheme.name, values, exact, rounded)
@@ -168,10 +168,10 @@ def _scheme(
     found.steps += repeated(scheme.name, recorder.calls, device)
 
 
-def _run(model: Served, plan: Schedule, texts: Sequence[Conversation], recorder: Recorder) -> tuple[Traced, ...]:
+def _run(model: Served, plan: Schedule, texts: Sequence[Conversation], recorder: Recorder | None) -> tuple[Traced, ...]:
     """All steps; operations of the second one are recorded, or of the only one."""
     steps = []
     for index, batch in enumerate(plan.batches):
         watched = index == min(1, len(plan.batches) - 1)
-        steps.append(model.step(batch, recorder.watch if watched else None))
+        steps.append(model.step(batch, recorder.watch if recorder is not None and watched else None))
     return collected(steps, plan, len(texts))

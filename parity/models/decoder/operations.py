@@ -5,26 +5,20 @@ So a difference is caused by the operation itself. Each framework takes its firs
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
-import specs
-from parity.judge.frameworks import FRAMEWORKS, JAX_PLATFORMS, Result, from_torch
+from parity.judge.frameworks import FRAMEWORKS, first_choice
 from parity.judge.inputs import Inputs
 from parity.judge.runner import run_inputs
 from parity.record.records import CaseResult, StepResult
-from specs.lang.call.bind import check_attributes
 from specs.lang.declare.kernel import Access
-from specs.lang.declare.op import Case, Op
-from specs.lang.declare.readiness import READY
-from specs.lang.formats.elements import ElementFormat
+from specs.lang.declare.op import Case
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 ROWS: Final = 4
 """Rows of the product with the head that are compared, which could be one per request."""
@@ -54,43 +48,9 @@ class Recorder:
 
 def _mode(calls: list[Recorded], stage: str) -> AbstractContextManager[Any]:
     """torch's own hook for calls of operators."""
-    from torch.utils._python_dispatch import TorchDispatchMode
+    from parity.functions.torch_calls import TorchCalls
 
-    from torch_impl.ops import NAMESPACE
-
-    class Watching(TorchDispatchMode):
-        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            if func.namespace == NAMESPACE:
-                name = func.name().partition("::")[2]
-                # Before the call, because it may write into its arguments.
-                calls.append(Recorded(stage=stage, inputs=_inputs(specs.get(name), args, kwargs or {})))
-            return func(*args, **(kwargs or {}))
-
-    return Watching()
-
-
-def _inputs(op: Op, tensors: Sequence[torch.Tensor | None], keywords: Mapping[str, Any]) -> Inputs:
-    from torch_impl.formats import format_of
-
-    given = dict(zip((array.name for array in op.inputs), tensors, strict=False))
-    found = {name: _copied(tensor) for name, tensor in given.items() if tensor is not None}
-    kinds = {attribute.name: attribute.kind for attribute in op.attributes}
-    attributes = {
-        name: format_of(op.name, name, value) if kinds[name] is ElementFormat else value
-        for name, value in keywords.items()
-        if name in kinds and value is not None
-    }
-    return Inputs(
-        op=op,
-        arrays={name: result.raw for name, result in found.items()},
-        formats={name: result.form for name, result in found.items()},
-        attributes=check_attributes(op, attributes),
-    )
-
-
-def _copied(tensor: torch.Tensor) -> Result:
-    found = from_torch(tensor)
-    return Result(raw=np.array(found.raw), form=found.form)
+    return TorchCalls(lambda made: calls.append(Recorded(stage=stage, inputs=made.inputs)), results=False)
 
 
 def repeated(scheme: str, calls: Sequence[Recorded], device: str) -> Iterator[StepResult]:
@@ -111,19 +71,6 @@ def compared(scheme: str, stage: str, inputs: Inputs, device: str) -> Iterator[S
     shape = f"{_times(call.shapes[first])} → {_times(call.shapes[results[-1]])}"
     for row in run_inputs(inputs, case, "random", None, names, device):
         yield _step(scheme, stage, shape, row)
-
-
-def first_choice(framework: str, op: Op, device: str) -> str:
-    """What an operation runs as where nothing is asked for."""
-    if framework == "torch":
-        from torch_impl.ops import explain as explain_torch
-
-        found = explain_torch(op.name, device)
-    else:
-        from jax_impl.ops import explain as explain_jax
-
-        found = explain_jax(op.name, JAX_PLATFORMS[device])
-    return next((name for name, answer in found.items() if answer == READY), next(iter(found)))
 
 
 def _step(scheme: str, stage: str, shape: str, row: CaseResult) -> StepResult:

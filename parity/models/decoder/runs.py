@@ -38,7 +38,10 @@ class Served(Protocol):
     """A checkpoint on a device, with its caches."""
 
     def step(self, batch: StepBatch, watch: Watch | None = None) -> Traced:
-        """Runs a step; keys and values are written into the caches. watch: a context for every stage, in torch."""
+        """Runs a step; keys and values are written into the caches.
+
+        watch: a context for every stage; with it JAX compiles nothing beyond operations.
+        """
         ...
 
 
@@ -105,7 +108,6 @@ class JaxServed:
 
     def step(self, batch: StepBatch, watch: Watch | None = None) -> Traced:
         """As `Served.step`."""
-        del watch  # programs are compiled: there is nothing to look at
         import jax
         import jax.numpy as jnp
 
@@ -116,6 +118,8 @@ class JaxServed:
             model, weights = self.model, self.model.weights
             arrays = Batch.of(_every_row(batch))
             own = Step(batch=arrays, cos_sin=model.cos_sin, config=model.config, options=model.options)
+            if watch is not None:
+                return self._watched(replace(own, longest=batch.longest), watch)
             x = self.embed(own, weights.model["embedding"])
             # With zeros as residual the first layer is no program of its own.
             residual, seen = jnp.zeros_like(x), [x.astype("float32")]
@@ -127,6 +131,25 @@ class JaxServed:
                 seen.append(after)
             found = self.head(own, DecoderWeights(model=weights.model, layers=()), x, residual)
             return Traced(hidden=np.stack([np.asarray(one) for one in seen]), logits=np.asarray(found))
+
+    def _watched(self, own: Any, look: Watch) -> Traced:
+        """The same stage by stage, with the calls that torch makes."""
+        import jax.numpy as jnp
+
+        from jax_impl.layers.decoder import decoder_layer, logits, norm
+        from jax_impl.layers.linear import embed
+
+        weights = self.model.weights
+        with look("embedding"):
+            x, residual = embed(weights.model["embedding"], own.batch.token_ids, options=own.options), None
+        seen = [x.astype(jnp.float32)]
+        for index, layer in enumerate(weights.layers):
+            with look(f"layer {index}"):
+                x, residual, self.caches[index] = decoder_layer(own, index, layer, x, residual, self.caches[index])
+            seen.append(x.astype(jnp.float32) + residual.astype(jnp.float32))
+        with look("logits"):
+            found = logits(own, weights, norm(own, weights.model["norm"], x, residual)[0])
+        return Traced(hidden=np.stack([np.asarray(one) for one in seen]), logits=np.asarray(found))
 
 
 SERVED: Final[Mapping[str, Callable[[Checkpoint, Precision, int, str], Served]]] = {
