@@ -304,7 +304,10 @@ def run(
 
 @app.command()
 def bisect(
-    op: Annotated[str | None, typer.Argument(metavar="OP", help="Name of an operation.")] = None,
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="OP | A.npz B.npz", help="Name of an operation, or two traces that --save wrote."),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(help="A decoder in place of an operation: smollm2, a GGUF file or a folder of Hugging Face."),
@@ -320,35 +323,44 @@ def bisect(
         str | None, typer.Option(help="torch:eager, jax:xla or both; what is installed of them when left out.")
     ] = None,
     device: DeviceOption = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.npz",
+            help="Keep what every statement gives on the one implementation that --implementations names.",
+            dir_okay=False,
+            writable=True,
+        ),
+    ] = None,
 ) -> None:
     """The first statement, with the author's file and line, at which an implementation and numpy part.
 
-    Every statement of the tile program runs on numpy's operands, so that a difference is its own. With --model, the
-    first layer and operation at which a decoder in torch and in JAX part: JAX's operations get torch's arguments.
-    Status 1 when one differs.
+    Every statement of the tile program runs on numpy's operands, so that a difference is its own. With two traces, of
+    other machines or versions, the first statement at which these part. With --model, the first layer and operation at
+    which a decoder in torch and in JAX part: JAX's operations get torch's arguments. Status 1 when one differs.
     """
     from parity.commands import bisecting
-    from parity.judge.frameworks import FRAMEWORKS
-    from parity.judge.statements import LIBRARIES
 
-    if (op is None) == (model is None):
-        raise typer.BadParameter("name one operation, or give --model")
+    targets = what or []
+    if len(targets) == (model is not None) or len(targets) > 2:
+        raise typer.BadParameter("name one operation or two traces, or give --model")
+    if len(targets) != 1 and (case is not None or implementations is not None or save is not None):
+        raise typer.BadParameter("--case, --implementations and --save go with an operation")
+    if model is None and (prompt is not None or scheme is not None):
+        raise typer.BadParameter("--prompt and --scheme go with --model")
+    where = device_called(device)
     if model is not None:
-        if case is not None or implementations is not None:
-            raise typer.BadParameter("--case and --implementations go with an operation")
-        raise typer.Exit(bisecting.model(model, prompt, scheme, device_called(device), console()))
-    if prompt is not None or scheme is not None or device is not None:
-        raise typer.BadParameter("--prompt, --scheme and --device go with --model")
-    spec = operation(op or "")
-    names = [name for name in LIBRARIES if FRAMEWORKS[name.partition(":")[0]].missing("cpu") is None]
-    if implementations is not None:
-        names = list(implementations_called(implementations))
-        for name in names:
-            if name not in LIBRARIES:
-                raise typer.BadParameter(f"{name} does not run statement by statement; {', '.join(LIBRARIES)} do")
-    (chosen,) = kinds_called([kind])
-    found = bisecting.report(spec, case_of(spec, case), chosen, seed, names, console())
-    raise typer.Exit(int(bool(found)) if names else NOT_RUN)
+        raise typer.Exit(bisecting.model(model, prompt, scheme, where, console()))
+    if len(targets) == 2:
+        if device is not None:
+            raise typer.BadParameter("--device goes with an operation or --model")
+        raise typer.Exit(bisecting.traces(Path(targets[0]), Path(targets[1]), console()))
+    (chosen,), spec = kinds_called([kind]), operation(targets[0])
+    names = bisecting.by_statements(None if implementations is None else implementations_called(implementations), where)
+    if save is not None:
+        raise typer.Exit(bisecting.keep(spec, case_of(spec, case), chosen, seed, names, where, save, console()))
+    found = bisecting.report(spec, case_of(spec, case), chosen, seed, names, where, console())
+    raise typer.Exit(int(bool(found)))
 
 
 @app.command()

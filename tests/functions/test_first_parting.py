@@ -188,8 +188,8 @@ def test_a_wrong_epsilon_is_named(folder: Path, tiny: Checkpoint, monkeypatch: p
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "name one operation, or give --model"),
-        (["rms_norm", "--model", "smollm2"], "name one operation, or give --model"),
+        ([], "name one operation or two traces, or give --model"),
+        (["rms_norm", "--model", "smollm2"], "name one operation or two traces, or give --model"),
         (["rms_norm", "--prompt", "a"], "go with --model"),
         (["--model", "smollm2", "--case", "small"], "go with an operation"),
         (["--model", "no/such/folder"], "no/such/folder"),
