@@ -11,14 +11,14 @@ import torch
 import specs
 from parity.judge.frameworks import to_torch
 from parity.judge.inputs import generate
-from specs.lang.formats.elements import INT32, ElementFormat
+from specs.lang.formats.elements import F32, INT32, ElementFormat
 from specs.tile.interpret.known import KnownOps
 from specs.tile.ir import Opcode
 from tests.small import small_case
 from tests.torch_side.calls import raw
 from torch_impl.eager import call
 from torch_impl.eager.arrayops import TorchOps, multiplied
-from torch_impl.eager.tape import Budget, Tape, TapeOps, TooLarge
+from torch_impl.eager.tape import Budget, Recorded, Tape, TapeOps, TooLarge
 from torch_impl.formats import dtype_of
 from torch_impl.launch import layout_name, prepare
 
@@ -103,6 +103,43 @@ def test_bounds_of_a_loop_are_those_of_the_call() -> None:
         result = torch.full((1,), -1, dtype=torch.int32)
         ops.tape.play([torch.tensor([first, last], dtype=torch.int32), result])
         assert result.item() == sum(range(first, last))
+
+
+def test_what_follows_from_integers_alone_is_done_once_for_the_same_ones() -> None:
+    ops, seen = TapeOps(TorchOps(torch.device("cpu"))), []
+
+    def doubled(x: Any) -> Any:
+        seen.append(x.tolist())
+        return x * 2
+
+    def step(k: Recorded, acc: list[Recorded]) -> list[Recorded]:
+        added = ops.binary(Opcode.ADD)(first, k)
+        return [ops.binary(Opcode.ADD)(acc[0], ops.call(doubled, added, shape=(1,), host=doubled))]
+
+    numbers, total = ops.buffer(2, torch.int32, written=False), ops.buffer(1, torch.int32)
+    first, last = (ops.take(numbers, ops.array(np.array([n]))) for n in (0, 1))
+    (found,) = ops.loop(ops.const(0, INT32), ops.reshape(last, ()), step, [first])
+    ops.put(total, ops.arange(1), found, None)
+    memory = torch.tensor([5, 2], dtype=torch.int32)
+    for values, result, calls in (([5, 2], 27, 2), ([5, 2], 27, 0), ([6, 1], 18, 1), ([5, 2], 27, 2)):
+        memory[:] = torch.tensor(values)  # in the same place
+        seen.clear()
+        out = torch.zeros(1, dtype=torch.int32)
+        ops.tape.play([memory, out])
+        assert (out.item(), len(seen)) == (result, calls)
+    assert ops.elements() > ops.kept
+
+
+@pytest.mark.parametrize("mask", [[True, True], [True, False], [False, False]])
+def test_a_fixed_mask_decides_what_a_selection_does(mask: list[bool]) -> None:
+    ops = TapeOps(TorchOps(torch.device("cpu")))
+    numbers, x, out = ops.buffer(2, torch.int32, written=False), *(ops.buffer(2, torch.float32) for _ in range(2))
+    live = ops.binary(Opcode.GT)(numbers, ops.const(0, INT32))
+    ops.put(out, ops.arange(2), ops.where(live, ops.take(x, ops.arange(2)), ops.const(7, F32)), None)
+    for _ in range(2):
+        result = torch.zeros(2)
+        ops.tape.play([torch.tensor(mask, dtype=torch.int32), torch.tensor([1.0, 2.0]), result])
+        assert result.tolist() == [value if there else 7.0 for value, there in zip((1.0, 2.0), mask, strict=True)]
 
 
 @pytest.mark.parametrize("rows", [1, 3, 4, 32, 33])

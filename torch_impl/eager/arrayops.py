@@ -14,6 +14,8 @@ from specs.tile.interpret.arrayops import NUMPY_DTYPES, LoopBody, RowFunction, p
 from specs.tile.interpret.windows import Window
 from specs.tile.ir import Opcode
 from torch_impl.ambient import in_full_precision
+from torch_impl.eager import moving
+from torch_impl.eager.rows import places_of, put_rows, take_rows
 from torch_impl.formats import DTYPES
 
 _UNARY: dict[Opcode, Callable[[Any], Any]] = {
@@ -51,7 +53,6 @@ _REDUCE: dict[Opcode, Callable[..., Any]] = {Opcode.AMAX: torch.amax, Opcode.AMI
 
 _FEW_ROWS = range(4, 33)  # of products that MKL does faster as the transpose
 _FEW = 2048  # elements that torch's own cast has done before a table is looked up
-_INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 _EIGHT_BITS = frozenset({torch.float8_e4m3fn, torch.float8_e5m2})
 
 
@@ -77,17 +78,6 @@ def _decoded(x: torch.Tensor) -> torch.Tensor:
 def has_float64(device: torch.device) -> bool:
     """Whether a device computes in float64; some of Intel's do not."""
     return device.type != "xpu" or bool(torch.xpu.get_device_properties(device).has_fp64)
-
-
-def _bits(x: torch.Tensor) -> torch.Tensor:
-    """The same memory as integers: numpy has no type for bfloat16 and 8-bit floats."""
-    return x.view(_INTEGERS[x.element_size()])
-
-
-def _rows(flat: torch.Tensor, count: int) -> np.ndarray[Any, Any]:
-    """The memory of a tensor on the CPU as [n, count], to copy rows of: numpy does so in a tenth of torch's time."""
-    rows: np.ndarray[Any, Any] = _bits(flat).view(-1, count).numpy()
-    return rows
 
 
 def as_tensor(x: Any) -> torch.Tensor:
@@ -174,27 +164,17 @@ class TorchOps:
             bits = bits.view(f"i{x.dtype.itemsize}")
         return torch.from_numpy(bits).view(DTYPES[form]).to(self.device)
 
-    def pad(self, x: torch.Tensor, margins: tuple[tuple[int, int], ...], value: Any | None) -> torch.Tensor:
+    def pad(self, x: torch.Tensor, margins: moving.Margins, value: Any | None) -> torch.Tensor:
         """Elements around a tensor."""
-        if x.element_size() == 1 and x.is_floating_point():
-            fill = 0 if value is None else int(value.view(np.uint8))
-            return self.pad(x.view(torch.uint8), margins, np.uint8(fill)).view(x.dtype)
-        widths = [width for pair in reversed(margins) for width in pair]
-        return torch.constant_pad_nd(x, widths, 0 if value is None else value.item())
+        return moving.pad(margins, value)(x)
 
     def take_window(self, flat: torch.Tensor, window: Window, *, stays: bool) -> torch.Tensor | None:
         """A view, or a copy where the buffer may change."""
-        if min(window.strides, default=0) < 0:
-            return None
-        view = flat.as_strided(window.sizes, window.strides, flat.storage_offset() + window.base)
-        return view if stays else view.clone()
+        return None if min(window.strides, default=0) < 0 else moving.take_window(window, stays=stays)(flat)
 
     def put_window(self, flat: torch.Tensor, window: Window, values: torch.Tensor) -> torch.Tensor | None:
         """Writes in place."""
-        if min(window.strides, default=0) < 0:
-            return None
-        flat.as_strided(window.sizes, window.strides, flat.storage_offset() + window.base).copy_(values)
-        return flat
+        return None if min(window.strides, default=0) < 0 else moving.put_window(window)(flat, values)
 
     def where(self, condition: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Selection with broadcasting; 8-bit floats are moved as bytes."""
@@ -264,14 +244,7 @@ class TorchOps:
     ) -> torch.Tensor:
         """Elements from each start on; rows are copied as wholes."""
         if rows and flat.device.type == "cpu":
-            held, numbers = _rows(flat, count), starts.numpy() // count
-            if mask is None or other is None:
-                found = np.take(held, numbers, axis=0)
-            else:
-                found = np.full((*numbers.shape, count), _bits(other).item(), held.dtype)
-                live = np.broadcast_to(mask.numpy(), numbers.shape)
-                found[live] = np.take(held, numbers[live], axis=0)
-            return torch.from_numpy(found).view(flat.dtype)
+            return take_rows(flat, places_of(count, starts, None if other is None else mask), other)
         moved = flat.view(torch.uint8) if flat.element_size() == 1 and flat.is_floating_point() else flat
         loaded = moved.unfold(0, count, 1)[starts].view(flat.dtype)
         return loaded if mask is None or other is None else self.where(mask[..., None], loaded, other)
@@ -282,11 +255,7 @@ class TorchOps:
         """Writes runs in place; rows are copied as wholes."""
         count = values.shape[-1]
         if rows and flat.device.type == "cpu":
-            numbers, new = starts.numpy() // count, _bits(values).numpy()
-            if mask is not None:
-                numbers, new = numbers[mask.numpy()], new[mask.numpy()]
-            _rows(flat, count)[numbers] = new
-            return flat
+            return put_rows(flat, places_of(count, starts, mask), values)
         if mask is not None:
             starts, values = starts[mask], values[mask]
         return self.put(flat, starts[..., None] + self.arange(count), values, None)

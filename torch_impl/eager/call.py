@@ -18,6 +18,8 @@ from torch_impl.eager.arrayops import TorchOps
 from torch_impl.eager.tape import BUDGET, Tape, TapeOps, TooLarge
 from torch_impl.formats import dtype_of, raw_view
 
+_DENSE = (1,)
+
 
 def executed(request: Request) -> list[Runner]:
     """Every launch of a call."""
@@ -29,10 +31,15 @@ def executed(request: Request) -> list[Runner]:
 def _eager(launch: Launch, request: Request) -> Runner:
     ops = TorchOps(request.device)
     taken = [(request.slots[launch.arrays[p.name][0]], dtype_of(p.element)) for p in launch.program.arrays]
-    tapes: list[Tape | None] = []  # recorded by the first call, which knows how long the arrays' memory is
+    # Of the first call, which knows how long the arrays' memory is: that is the same in all others.
+    spans: list[list[tuple[int]]] = []
+    tapes: list[Tape | None] = []
 
     def runner(arrays: Tensors) -> None:
-        flat = [_flat(raw_view(arrays[slot], dtype)) for slot, dtype in taken]
+        own = [raw_view(arrays[slot], dtype) for slot, dtype in taken]
+        if not spans:
+            spans.append([_span(tensor) for tensor in own])
+        flat = [tensor.as_strided(span, _DENSE) for tensor, span in zip(own, spans[0], strict=True)]
         if not tapes:
             tapes.append(_recorded(launch, ops, flat))
         if tapes[0] is None:
@@ -47,10 +54,12 @@ def _recorded(launch: Launch, ops: TorchOps, flat: Sequence[torch.Tensor]) -> Ta
     """The launch as a tape; None for a program whose constants are too large, or too many beside other tapes'."""
     recorder = TapeOps(ops)
     try:
-        _execute(launch, recorder, [recorder.buffer(held.shape[0], held.dtype) for held in flat])
+        given = zip(launch.program.arrays, flat, strict=True)
+        buffers = [recorder.buffer(held.shape[0], held.dtype, written=param.written) for param, held in given]
+        _execute(launch, recorder, buffers)
     except TooLarge:
         return None
-    return recorder.tape if BUDGET.admits(recorder.tape, recorder.kept) else None
+    return recorder.tape if BUDGET.admits(recorder.tape, recorder.elements()) else None
 
 
 def _execute(launch: Launch, ops: Any, flat: Sequence[Any]) -> None:
@@ -61,7 +70,7 @@ def _execute(launch: Launch, ops: Any, flat: Sequence[Any]) -> None:
     execute(launch.program, own, buffers, launch.sizes, launch.grid)
 
 
-def _flat(tensor: torch.Tensor) -> torch.Tensor:
-    """The memory a tensor spans, as 1-D."""
+def _span(tensor: torch.Tensor) -> tuple[int]:
+    """The shape of the memory that a tensor spans, as 1-D."""
     span = 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
-    return tensor.as_strided((span if tensor.numel() else 0,), (1,))
+    return (span if tensor.numel() else 0,)

@@ -22,14 +22,15 @@ from specs.lang.formats.elements import INT32, ElementFormat
 from specs.tile.interpret.arrayops import NUMPY, ArrayOps, LoopBody, RowFunction
 from specs.tile.interpret.windows import Window
 from specs.tile.ir import Opcode
+from torch_impl.eager import moving
 from torch_impl.eager.arrayops import TorchOps, as_tensor, padded, window_of
+from torch_impl.eager.fixed import MOST, Block, Loop, Values
+from torch_impl.eager.rows import places_of, put_rows, take_rows
 
-Values = list[Any]
-"""Arrays of a call, by slot."""
-Instruction = Callable[[Values], None]
 _KEPT = 1 << 18  # elements of constants that a tape keeps
 _ALL = 1 << 26  # elements that all tapes of a process keep: at most 512 MiB
 _SMALL = 1 << 13  # elements of integers that are numpy's
+_INDICES = frozenset({torch.int32, torch.int64})
 
 
 class TooLarge(Exception):
@@ -40,23 +41,42 @@ class TooLarge(Exception):
 class Tape:
     """A recorded launch.
 
-    host: of every buffer, whether it is numpy's. constants: by slot. code: what a call does, in order.
+    buffers: of every buffer, whether it is numpy's. compared: those whose values `block.fixed` follows from.
+    constants: by slot. slots: how many there are.
     """
 
-    host: list[bool] = field(default_factory=list)
+    buffers: list[bool] = field(default_factory=list)
+    compared: list[int] = field(default_factory=list)
     constants: dict[int, Any] = field(default_factory=dict)
-    code: list[Instruction] = field(default_factory=list)
+    block: Block = field(default_factory=Block)
     slots: int = 0
+    _known: tuple[tuple[bytes, ...], Values] | None = None
 
     def play(self, buffers: Sequence[torch.Tensor]) -> None:
         """Makes a call. buffers: flat memory, in the order in which `TapeOps.buffer` made them."""
+        key = tuple([buffers[slot].numpy().tobytes() for slot in self.compared])
+        known = self._known
+        if known is None or known[0] != key:
+            known = self._known = key, self._fixed(buffers)  # at once: other threads play the tape as well
+        values = known[1].copy()
+        for slot, host in enumerate(self.buffers):
+            if values[slot] is None:
+                values[slot] = buffers[slot].numpy() if host else buffers[slot]
+        for instruction in self.block.code:
+            instruction(values)
+
+    def _fixed(self, buffers: Sequence[torch.Tensor]) -> Values:
+        """Values by slot of what all calls with the same integers share, None for the rest."""
         values: Values = [None] * self.slots
-        for slot, (buffer, host) in enumerate(zip(buffers, self.host, strict=True)):
-            values[slot] = buffer.numpy() if host else buffer
+        for slot in self.compared:
+            values[slot] = buffers[slot].numpy().copy()
         for slot, constant in self.constants.items():
             values[slot] = constant
-        for instruction in self.code:
+        for instruction in self.block.fixed:
             instruction(values)
+        for slot in self.block.made.keys() - self.block.read:
+            values[slot] = None
+        return values
 
 
 class Budget:
@@ -81,17 +101,20 @@ BUDGET = Budget(_ALL)
 
 
 class Recorded:
-    """An array of a recorded program: a slot, the shape that it will have, and whether it will be numpy's."""
+    """An array of a recorded program: a slot, the shape that it will have, and whether it will be numpy's.
 
-    __slots__ = ("host", "ops", "shape", "slot")
+    fixed: whether it follows from constants and small arrays of integers (`torch_impl.eager.fixed`).
+    """
 
-    def __init__(self, ops: TapeOps, slot: int, shape: Sequence[int], host: bool) -> None:
-        self.ops, self.slot, self.shape, self.host = ops, slot, tuple(shape), host
+    __slots__ = ("fixed", "host", "ops", "shape", "slot")
+
+    def __init__(self, ops: TapeOps, slot: int, shape: Sequence[int], host: bool, fixed: bool) -> None:
+        self.ops, self.slot, self.shape, self.host, self.fixed = ops, slot, tuple(shape), host, fixed
 
     def __getitem__(self, key: Any) -> Recorded:
         shape = np.broadcast_to(np.zeros((), np.uint8), self.shape)[key].shape
-        item = partial(_item, key)
-        return self.ops.once(("item", str(key)), item, self, shape=shape, host=item)
+        function, host = moving.item(key, self.shape), partial(_item, key)
+        return self.ops.once(("item", str(key)), function, self, shape=shape, host=host)
 
 
 class TapeOps:
@@ -101,15 +124,18 @@ class TapeOps:
 
     def __init__(self, ops: TorchOps) -> None:
         self.ops, self.tape = ops, Tape()
-        self._code = self.tape.code
-        self.kept = 0
+        self._block, self._on_host = self.tape.block, ops.device.type == "cpu"
+        self.kept = self.kept_by_loops = 0
         self._done: ChainMap[Hashable, Recorded] = ChainMap()  # of a loop's body those before it as well
 
-    def buffer(self, length: int, dtype: torch.dtype) -> Recorded:
-        """The flat memory of the next array."""
-        host = self.ops.device.type == "cpu" and not dtype.is_floating_point
-        self.tape.host.append(host)
-        return self._slot((length,), host)
+    def buffer(self, length: int, dtype: torch.dtype, *, written: bool = True) -> Recorded:
+        """The flat memory of the next array. written: whether the program writes to it."""
+        host = self._on_host and not dtype.is_floating_point
+        fixed = host and not written and dtype in _INDICES and length <= MOST
+        if fixed:
+            self.tape.compared.append(len(self.tape.buffers))
+        self.tape.buffers.append(host)
+        return self._slot((length,), host, fixed)
 
     def call(
         self, function: Callable[..., Any], *operands: Recorded, shape: Sequence[int], host: Any = None
@@ -120,8 +146,18 @@ class TapeOps:
         """
         own = host is not None and prod(shape) <= _SMALL and all(operand.host for operand in operands)
         given = operands if own else [self.tensor(operand) for operand in operands]
-        result = self._slot(shape, own)
-        self._code.append(_instruction(host if own else function, [operand.slot for operand in given], result.slot))
+        fixed = prod(shape) <= _SMALL and all(operand.fixed for operand in given)
+        result = self._slot(shape, own, fixed)
+        self._append(host if own else function, [operand.slot for operand in given], result)
+        return result
+
+    def _append(self, function: Callable[..., Any], operands: list[int], result: Recorded) -> None:
+        self._block.append(function, operands, result.slot, prod(result.shape) if result.fixed else None)
+
+    def _from_fixed(self, function: Callable[..., Any], *operands: Recorded, elements: int = 1) -> Recorded:
+        """What a function makes of fixed arrays that is no array itself."""
+        result = self._slot((elements,), host=False, fixed=True)
+        self._append(function, [operand.slot for operand in operands], result)
         return result
 
     def once(
@@ -142,9 +178,9 @@ class TapeOps:
         done = self._done if constant is None else self._done.maps[-1]  # constants are there in every loop
         found = done.get(("tensor", x.slot))
         if found is None:
-            found = done["tensor", x.slot] = self._slot(x.shape, host=False)
+            found = done["tensor", x.slot] = self._slot(x.shape, host=False, fixed=x.fixed)
             if constant is None:
-                self._code.append(_instruction(as_tensor, [x.slot], found.slot))
+                self._append(as_tensor, [x.slot], found)
             else:
                 self.tape.constants[found.slot] = as_tensor(constant)
         return found
@@ -154,8 +190,8 @@ class TapeOps:
         self.kept += x.size
         if self.kept > _KEPT:
             raise TooLarge
-        host = self.ops.device.type == "cpu" and x.dtype.kind in "iub"
-        result = self._slot(x.shape, host)
+        host = self._on_host and x.dtype.kind in "iub"
+        result = self._slot(x.shape, host, fixed=self._on_host)
         self.tape.constants[result.slot] = np.array(x) if host else self.ops.array(x)
         return result
 
@@ -187,8 +223,11 @@ class TapeOps:
         return lambda a, b: self.once(code, function, a, b, shape=np.broadcast_shapes(a.shape, b.shape), host=host)
 
     def where(self, condition: Recorded, x: Recorded, y: Recorded) -> Recorded:
-        """Selection with broadcasting."""
+        """Selection with broadcasting; nothing is done where a fixed condition is true throughout."""
         shape = np.broadcast_shapes(condition.shape, x.shape, y.shape)
+        if condition.fixed and not (x.fixed and y.fixed) and x.shape == shape:
+            every = self._from_fixed(_every, condition)
+            return self.call(partial(_chosen, self.ops.where), every, condition, x, y, shape=shape)
         return self.once("where", self.ops.where, condition, x, y, shape=shape, host=np.where)
 
     def reduce(self, code: Opcode, x: Recorded, axis: int) -> Recorded:
@@ -229,7 +268,7 @@ class TapeOps:
         """Elements around an array."""
         shape = [low + size + high for size, (low, high) in zip(x.shape, margins, strict=True)]
         host = partial(padded, margins=margins, value=value)
-        return self.call(lambda x: self.ops.pad(x, margins, value), x, shape=shape, host=host)
+        return self.call(moving.pad(margins, value), x, shape=shape, host=host)
 
     def take(self, flat: Recorded, offsets: Recorded) -> Recorded:
         """Elements of a 1-D buffer."""
@@ -251,6 +290,9 @@ class TapeOps:
     ) -> Recorded:
         """Elements from each start on."""
         given = [operand for operand in (mask, other) if operand is not None]
+        if rows and starts.fixed and len(given) != 1 and all(operand.fixed for operand in given):
+            places = self._from_fixed(partial(places_of, count), starts, *given[:1], elements=prod(starts.shape))
+            return self.call(take_rows, flat, places, *given[1:], shape=(*starts.shape, count))
         function = partial(_runs, self.ops, count, rows)
         return self.call(function, flat, starts, *given, shape=(*starts.shape, count))
 
@@ -258,6 +300,11 @@ class TapeOps:
         self, flat: Recorded, starts: Recorded, values: Recorded, mask: Recorded | None, *, rows: bool
     ) -> Recorded:
         """Writes runs in place."""
+        if rows and starts.fixed and (mask is None or mask.fixed):
+            masks = [] if mask is None else [mask]
+            places = partial(places_of, values.shape[-1])
+            where = self._from_fixed(places, starts, *masks, elements=prod(starts.shape))
+            return self._written(put_rows, flat, where, values)
         return self._written(partial(self.ops.put_runs, rows=rows), flat, starts, values, mask)
 
     def _written(self, function: Any, flat: Recorded, *operands: Recorded | None) -> Recorded:
@@ -272,13 +319,13 @@ class TapeOps:
         if min(window.strides, default=0) < 0:
             return None
         host = partial(window_of, window=window, stays=stays)
-        return self.call(lambda x: self.ops.take_window(x, window, stays=stays), flat, shape=window.sizes, host=host)
+        return self.call(moving.take_window(window, stays=stays), flat, shape=window.sizes, host=host)
 
     def put_window(self, flat: Recorded, window: Window, values: Recorded) -> Recorded | None:
         """Writes in place."""
         if min(window.strides, default=0) < 0:
             return None
-        self.call(lambda x, y: self.ops.put_window(x, window, y), flat, values, shape=flat.shape)
+        self.call(moving.put_window(window), flat, values, shape=flat.shape)
         return flat
 
     def seen(self, conditions: Recorded) -> bool:
@@ -289,39 +336,53 @@ class TapeOps:
     def loop(self, lower: Recorded, upper: Recorded, body: LoopBody, carried: list[Recorded]) -> list[Recorded]:
         """A loop on the tape."""
         carried = [self.tensor(value) for value in carried]
-        outer, self._code = self._code, []
+        past = self._from_fixed(dict)
+        outer, self._block = self._block, Block()
         self._done = self._done.new_child()
-        k = self._slot((), host=self.ops.device.type == "cpu")
+        number = self._slot((), self._on_host, fixed=self._on_host)
+        self._block.made[number.slot] = 1
         before = [self._slot(value.shape, host=False) for value in carried]
-        after = [self.tensor(value) for value in body(k, before)]
-        code, self._code = self._code, outer
+        after = [self.tensor(value) for value in body(number, before)]
+        own, self._block = self._block, outer
         self._done = self._done.parents
         results = [self._slot(value.shape, host=False) for value in carried]
-        first, own, new, out = ([value.slot for value in values] for values in (carried, before, after, results))
-        count = NUMPY.const if k.host else self.ops.const
-
-        def run(values: Values) -> None:
-            state = [values[slot] for slot in first]
-            for number in range(int(values[lower.slot]), int(values[upper.slot])):
-                values[k.slot] = count(number, INT32)
-                for slot, value in zip(own, state, strict=True):
-                    values[slot] = value
-                for instruction in code:
-                    instruction(values)
-                state = [values[slot] for slot in new]
-            for slot, value in zip(out, state, strict=True):
-                values[slot] = value
-
-        self._code.append(run)
+        own.read |= {value.slot for value in after}
+        loop = Loop(
+            body=own,
+            bounds=(lower.slot, upper.slot),
+            number=number.slot,
+            past=past.slot,
+            first=[value.slot for value in carried],
+            before=[value.slot for value in before],
+            after=[value.slot for value in after],
+            out=[value.slot for value in results],
+            count=partial((NUMPY if self._on_host else self.ops).const, element=INT32),
+            keep=self._on_host,
+        )
+        outer.code.append(loop.instruction())
+        outer.read |= loop.reads()
+        self.kept_by_loops += loop.iterations() * own.elements()
         return results
 
     def by_rows(self, function: RowFunction, arrays: list[Any], size: int) -> Any:
         """No program has it."""
         raise NotImplementedError
 
-    def _slot(self, shape: Sequence[int], host: bool) -> Recorded:
+    def elements(self) -> int:
+        """Elements that the tape keeps: constants, and what follows from integers."""
+        return self.kept + self.kept_by_loops + self.tape.block.elements()
+
+    def _slot(self, shape: Sequence[int], host: bool, fixed: bool = False) -> Recorded:
         self.tape.slots += 1
-        return Recorded(self, self.tape.slots - 1, shape, host)
+        return Recorded(self, self.tape.slots - 1, shape, host, fixed)
+
+
+def _every(condition: Any) -> bool:
+    return bool(condition.all())
+
+
+def _chosen(where: Callable[..., Any], every: bool, condition: Any, x: Any, y: Any) -> Any:
+    return x if every else where(condition, x, y)
 
 
 def _item(key: Any, x: Any) -> Any:
@@ -342,25 +403,3 @@ def _reshaped(shape: tuple[int, ...], x: Any) -> Any:
 
 def _broadcast(shape: tuple[int, ...], x: Any) -> Any:
     return np.broadcast_to(x, shape)
-
-
-def _instruction(function: Callable[..., Any], operands: list[int], result: int) -> Instruction:
-    """values[result] = function(values[operands])."""
-    match operands:
-        case [a]:
-
-            def of_one(values: Values) -> None:
-                values[result] = function(values[a])
-
-            return of_one
-        case [a, b]:
-
-            def of_two(values: Values) -> None:
-                values[result] = function(values[a], values[b])
-
-            return of_two
-
-    def of_several(values: Values) -> None:
-        values[result] = function(*[values[slot] for slot in operands])
-
-    return of_several

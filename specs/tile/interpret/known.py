@@ -198,7 +198,8 @@ class KnownOps:
         if fill is not None and not (isinstance(fill, np.ndarray) and fill.size == 1):
             fill, exact = None, False
         shape = offsets.shape if mask is None else np.broadcast_shapes(offsets.shape, mask.shape)
-        window = self.inner.take_window(flat, found.window, stays=stays and found.whole)
+        # What is padded is copied at once.
+        window = self.inner.take_window(flat, found.window, stays=stays or not found.whole)
         if window is None:
             return None
         if not found.whole:
