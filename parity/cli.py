@@ -47,7 +47,7 @@ from parity.commands.arguments import (
 )
 from parity.commands.status import NOT_RUN, STATUSES_TEXT
 from parity.show.printing import console, print_section, print_table, say
-from parity.write.sources import DEVICE, emitters
+from parity.write.sources import DEVICE, all_emitters, emitters
 from specs.lang.errors import SpecError
 
 app = typer.Typer(
@@ -168,9 +168,11 @@ def emit(
     if op is not None and (write or diff) and op in specs.names() and op not in specs.built_in():
         raise typer.BadParameter(f"the sources of {op} are not checked in here: --out FOLDER writes them")
     names = emitters_called(target)
+    if (write or diff) and not {*names} <= emitters().keys():
+        raise typer.BadParameter(f"checked-in sources of {target} are compared and written by --all without --target")
     for name in names:
-        if device not in emitters()[name].targets:
-            raise unknown(f"device of {name}", device, emitters()[name].targets)
+        if device not in all_emitters()[name].targets:
+            raise unknown(f"device of {name}", device, all_emitters()[name].targets)
     if op is None:
         files = emitting.all_files(names, whole=target is None)
     else:

@@ -11,7 +11,7 @@ from specs.lang.formats.paged import Paged
 from torch_impl.quantized_tensor import QuantizedTensor as QuantizedTensor
 
 _Format: TypeAlias = torch.dtype | ElementFormat | str
-_Implementation: TypeAlias = Literal["triton", "eager", "dequant", "interpret"]
+_Implementation: TypeAlias = Literal["triton", "eager", "dequant", "interpret", "gluon"]
 
 def per_token_group_quant_fp8(
     x: torch.Tensor,
@@ -47,7 +47,8 @@ def per_token_group_quant_fp8(
         scale_layout: order of the scales: row by row, or group by group, [groups, M] with leading dimensions as one;
             column_tma pads M to a multiple of 4 with zeros. Products take the transposed view. One of 'row',
             'column', 'column_tma'. Default 'row'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned: shape,
             format and device of the result; q: the last dimension is contiguous; scale: any strides, other strides
             are free. Refused where it begins at the address of an argument.
@@ -97,7 +98,8 @@ def per_token_quant_fp8(
         scale_ub: upper bound of the largest magnitude that a scale is computed from; what lies beyond it saturates,
             optional, f32 [] or [1]
         element: format of the codes. One of e4m3, e5m2. Default 'e4m3'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned: shape,
             format and device of the result; q: the last dimension is contiguous; scale: any strides, other strides
             are free. Refused where it begins at the address of an argument.
@@ -146,7 +148,8 @@ def per_tensor_quant_fp8(
         scale_ub: upper bound of the largest magnitude that a scale is computed from; what lies beyond it saturates,
             optional, f32 [] or [1]
         element: format of the codes. One of e4m3, e5m2. Default 'e4m3'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned: shape,
             format and device of the result; the last dimension is contiguous, other strides are free. Refused where
             it begins at the address of an argument.
@@ -199,7 +202,8 @@ def static_quant_fp8(
         group_m: rows that one scale covers (mode block). Default 128.
         group_n: columns that one scale covers (mode block). Default 128.
         element: format of the codes. One of e4m3, e5m2. Default 'e4m3'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write q into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -240,7 +244,8 @@ def per_token_quant_int8(
     Args:
         x: values, bf16 or f16 or f32 [..M, N]
         element: format of the codes. One of int8, uint8. Default 'int8'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (q, scale, zero_point) into, None for those to allocate, which is then
             returned: shape, format and device of the result; q: the last dimension is contiguous; scale: any strides;
             zero_point: any strides, other strides are free. Refused where it begins at the address of an argument.
@@ -291,7 +296,8 @@ def mxfp8_quant(
         scale_layout: order of the scales: row by row, or group by group, [groups, M] with leading dimensions as one;
             column_tma pads M to a multiple of 4 with zeros. Products take the transposed view. One of 'row',
             'column', 'column_tma'. Default 'row'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned: shape,
             format and device of the result; q: the last dimension is contiguous; scale: any strides, other strides
             are free. Refused where it begins at the address of an argument.
@@ -340,7 +346,8 @@ def mxfp4_quant(
         scale_layout: order of the scales: row by row, or group by group, [groups, M] with leading dimensions as one;
             column_tma pads M to a multiple of 4 with zeros. Products take the transposed view. One of 'row',
             'column', 'column_tma'. Default 'row'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned: shape,
             format and device of the result; q: the last dimension is contiguous; scale: any strides, other strides
             are free. Refused where it begins at the address of an argument.
@@ -392,7 +399,8 @@ def nvfp4_quant(
         scale_layout: order of the scales: row by row, or group by group, [groups, M] with leading dimensions as one;
             column_tma pads M to a multiple of 4 with zeros. Products take the transposed view. One of 'row',
             'column', 'column_tma'. Default 'row'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned: shape,
             format and device of the result; q: the last dimension is contiguous; scale: any strides, other strides
             are free. Refused where it begins at the address of an argument.
@@ -447,7 +455,8 @@ def gemm(
             'nk'. Default 'kn'.
         out_dtype: format of the result. One of bf16, f16, f32. Default None.
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -500,7 +509,8 @@ def bmm(
             'nk'. Default 'kn'.
         out_dtype: format of the result. One of bf16, f16, f32. Default None.
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -574,7 +584,8 @@ def fp8_gemm(
             the usual checkpoint order. One of 'kn', 'nk'. Default 'kn'.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -664,7 +675,8 @@ def fp8_bmm(
             the usual checkpoint order. One of 'kn', 'nk'. Default 'kn'.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -743,7 +755,8 @@ def fp8_gemm_w8a16(
         weight_order: "kn": the weight, and scales that have both dimensions, are passed as [K, N]; "nk": as [N, K],
             the usual checkpoint order. One of 'kn', 'nk'. Default 'kn'.
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -821,7 +834,8 @@ def int4_gemm_w4a16(
         weight_order: "kn": the weight is passed as [K, N]; "nk": as [N, K], the usual checkpoint order; scales and
             zero points are [groups, N] in both. One of 'kn', 'nk'. Default 'kn'.
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -919,7 +933,8 @@ def int4_gemm_w4a8(
         scale_mode: whether a has a scale (and a zero point) per token, or one for all. One of 'token', 'tensor'.
             Default 'token'.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -1019,7 +1034,8 @@ def fp4_gemm(
         scale_format: format of the scales: e8m0 is MXFP4 (one per 32 k), e4m3 NVFP4 (one per 16 k, and one per
             tensor). One of e8m0, e4m3. Default 'e8m0'.
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -1108,7 +1124,8 @@ def gguf_gemm(
             'Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'IQ4_NL', 'MXFP4'. Required.
         out_dtype: format of the result. One of bf16, f16, f32. Default None.
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -1167,7 +1184,8 @@ def embedding(
     Args:
         ids: token ids; any that is no row of the table gives zeros, int32 or int64 [..T]
         table: one row per id, bf16 or f16 or f32 [V, D]
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write out into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -1217,7 +1235,8 @@ def gguf_embedding(
         quant_type: block type of the weight, as GGUF files name it. One of 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q8_0',
             'Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K', 'IQ4_NL', 'MXFP4'. Required.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write out into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -1288,7 +1307,8 @@ def quantize_and_insert_k(
         layout: what lies in a page. One of v32, v4, v41, v41_fp4, nvfp4_mla, bf16_512 or a Paged value. Default 'v4'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a row].
             Default None.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
 
     Returns:
         None.
@@ -1345,7 +1365,8 @@ def qnorm_rope_kv_insert(
         layout: what lies in a page. One of v32, v4, v41, v41_fp4, nvfp4_mla, bf16_512 or a Paged value. Default 'v4'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a row].
             Default None.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
 
     Returns:
         None.
@@ -1399,7 +1420,8 @@ def dequant_gather_k(
         layout: what lies in a page. One of v32, v4, v41, v41_fp4, nvfp4_mla, bf16_512 or a Paged value. Default 'v4'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a row].
             Default None.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
 
     Returns:
         None.
@@ -1471,7 +1493,8 @@ def kv_insert(
         kv_layout: where keys and values lie: separate, two arrays; adjacent, K | V of a head in one row of one array;
             interleaved, heads k0 v0 k1 v1 .. of one array. One of 'separate', 'adjacent', 'interleaved'. Default
             'separate'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
 
     Returns:
         None.
@@ -1564,7 +1587,8 @@ def rope_kv_insert(
         kv_layout: where keys and values lie: separate, two arrays; adjacent, K | V of a head in one row of one array;
             interleaved, heads k0 v0 k1 v1 .. of one array. One of 'separate', 'adjacent', 'interleaved'. Default
             'separate'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
 
     Returns:
         None.
@@ -1622,7 +1646,8 @@ def sparse_mla_prefill(
         sm_scale: factor of the scores. Required.
         return_lse: whether max_logits and lse are returned too. Default False.
         d_v: columns of a key that are its value. Default 512.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (out, max_logits, lse) into, None for those to allocate, which is then
             returned: shape, format and device of the result; the last dimension is contiguous, other strides are
             free. Refused where it begins at the address of an argument.
@@ -1712,7 +1737,8 @@ def sparse_mla_decode_fp8(
             row]. Default None.
         splits: parts that a token's keys are cut into; 0: as many as the batch leaves room for, so that the last bits
             of a token's result may depend on the number of tokens; any other number: they do not. Default 0.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (out, max_logits, lse) into, None for those to allocate, which is then
             returned: shape, format and device of the result; the last dimension is contiguous, other strides are
             free. Refused where it begins at the address of an argument.
@@ -1849,7 +1875,8 @@ def flash_attn_varlen(
             bits of a query's result may depend on the number of requests; any other number: they do not. Default 0.
         invariant: the same tiles for every number of queries, and one part where splits is 0: a query's result has
             the same bits in every batch. Default False.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (out, lse) into, None for those to allocate, which is then returned: shape,
             format and device of the result; the last dimension is contiguous, other strides are free. Refused where
             it begins at the address of an argument.
@@ -1930,7 +1957,8 @@ def combine_topk_swa(
         workspace_rows: rows of the workspace per request (M). Required.
         compressed_rows: rows of them that hold compressed entries (N). Required.
         max_image_tokens: most tokens that images add to a window. Default 0.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (combined_indices, combined_lens) into, None for those to allocate, which is
             then returned: shape, format and device of the result; the last dimension is contiguous, other strides are
             free. Refused where it begins at the address of an argument.
@@ -1981,7 +2009,8 @@ def global_topk(
         block_table: pages of every request in order; negative: none, int32 [B, NB]
         is_valid: whether a token is none of padding, bool [T]
         block_size: entries of a page. Required.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (indices, lens) into, None for those to allocate, which is then returned:
             shape, format and device of the result; the last dimension is contiguous, other strides are free. Refused
             where it begins at the address of an argument.
@@ -2022,7 +2051,8 @@ def token_metadata(
             int32 [R + 1]
         seq_lens: tokens of every request, including this step's, int32 [R]
         slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [T]
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (token_to_req, positions, is_valid) into, None for those to allocate, which is
             then returned: shape, format and device of the result; the last dimension is contiguous, other strides are
             free. Refused where it begins at the address of an argument.
@@ -2070,7 +2100,8 @@ def swa_decode_metadata(
         block_table: pages of every request in order; negative: none, int32 [B, NB]
         window: sliding window, the token itself included. Default 128.
         block_size: tokens of a page. Default 64.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (indices, lens) into, None for those to allocate, which is then returned:
             shape, format and device of the result; the last dimension is contiguous, other strides are free. Refused
             where it begins at the address of an argument.
@@ -2111,7 +2142,8 @@ def prefill_gather_lens(
             int32 [R + 1]
         seq_lens: tokens of every request, including this step's, int32 [R]
         window: sliding window, the token itself included. Default 128.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write gather_lens into, which is then returned: shape, format and device of the result; the
             last dimension is contiguous, other strides are free. Refused where it begins at the address of an
             argument.
@@ -2158,7 +2190,8 @@ def c128a_decode_metadata(
         width: entries of a list. Required.
         ratio: original tokens per compressed entry. Default 128.
         block_size: compressed entries of a page. Default 2.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (indices, lens) into, None for those to allocate, which is then returned:
             shape, format and device of the result; the last dimension is contiguous, other strides are free. Refused
             where it begins at the address of an argument.
@@ -2198,7 +2231,8 @@ def c128a_prefill_metadata(
         positions: position of every token in its request, int32 or int64 [T]
         width: entries of a list. Required.
         ratio: original tokens per compressed entry. Default 128.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write indices into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -2242,7 +2276,8 @@ def compressed_slot_mapping(
         block_table: pages of every request in order; negative: none, int32 [B, NB]
         ratio: original tokens per compressed entry. Default 128.
         block_size: original tokens per page, a multiple of ratio. Default 256.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write slots into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -2296,7 +2331,8 @@ def indexer_q_fp8(
         softmax_scale: factor of the scores, usually the inverse root of their columns; applied to the weights.
             Required.
         head_scale: factor of the sum over heads, usually the inverse root of their number; likewise. Required.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (q_fp8, weights_out) into, None for those to allocate, which is then returned:
             shape, format and device of the result; the last dimension is contiguous, other strides are free. Refused
             where it begins at the address of an argument.
@@ -2353,7 +2389,8 @@ def indexer_q_mxfp4(
         softmax_scale: factor of the scores, usually the inverse root of their columns; applied to the weights.
             Required.
         head_scale: factor of the sum over heads, usually the inverse root of their number; likewise. Required.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (q_packed, q_scale, weights_out) into, None for those to allocate, which is
             then returned: shape, format and device of the result; the last dimension is contiguous, other strides are
             free. Refused where it begins at the address of an argument.
@@ -2400,7 +2437,8 @@ def indexer_k_insert(
             'indexer_fp8'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a row].
             Default None.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
 
     Returns:
         None.
@@ -2448,7 +2486,8 @@ def indexer_k_gather(
             'indexer_fp8'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a row].
             Default None.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
 
     Returns:
         None.
@@ -2509,7 +2548,8 @@ def mqa_logits(
             'indexer_fp8'.
         fill: whether columns that a row does not see become -inf; else they keep what they hold. Default True.
         logits_dtype: format of the logits, which are summed up in float32. One of f32, bf16. Default 'f32'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write logits into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -2581,7 +2621,8 @@ def paged_mqa_logits(
             query before it one less. One of 'query', 'request'. Default 'query'.
         fill: whether columns that a row does not see become -inf; else they keep what they hold. Default True.
         logits_dtype: format of the logits, which are summed up in float32. One of f32, bf16. Default 'f32'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write logits into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -2632,7 +2673,8 @@ def topk_rows(
         row_starts: first column that every row looks at, int32 [R]
         row_ends: the column after the last, int32 [R]
         topk: columns chosen per row. Required.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write indices into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -2687,7 +2729,8 @@ def topk_rows_decode(
         next_n: queries of a request. Default 1.
         lens: "query": every query has a length; "request": a request has one, which its last query sees, and each
             query before it one less. One of 'query', 'request'. Default 'query'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write indices into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -2781,7 +2824,8 @@ def sparse_attn_indexer(
             'indexer_fp8'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a row].
             Default None.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
 
     Returns:
         None.
@@ -2835,7 +2879,8 @@ def rms_norm(
         eps: added to the mean square. Default 1e-06.
         style: how the weight is applied. One of 'once', 'twice', 'gemma'. Default 'once'.
         variance_size: elements in the mean, 0 for all. Default 0.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write y into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -2917,7 +2962,8 @@ def rms_norm_quant(
         scale_layout: order of the scales: row by row, or group by group, [groups, M] with leading dimensions as one;
             column_tma pads M to a multiple of 4 with zeros. Products take the transposed view. One of 'row',
             'column', 'column_tma'. Default 'row'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned: shape,
             format and device of the result; q: the last dimension is contiguous; scale: any strides, other strides
             are free. Refused where it begins at the address of an argument.
@@ -2974,7 +3020,8 @@ def save_partial_states(
         state_cache: keys, then scores with their bias, of every token; pages may lie further apart than they are
             long; written in place, f32 or bf16 [STATE_PAGES, STATE_ROWS, W * 2]
         slot_mapping: cache slot of every token; negative: a token of padding, int32 or int64 [T]
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
 
     Returns:
         None.
@@ -3045,7 +3092,8 @@ def compress_norm_rope(
         ratio: tokens of a window. Required.
         overlap: compress every window together with the one before it. Default False.
         eps: added to the mean square. Default 1e-06.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write rows into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -3118,7 +3166,8 @@ def compress_norm_rope_insert(
         layout: what lies in a page. One of v4, indexer_fp8, indexer_mxfp4 or a Paged value. Default 'v4'.
         block_size: rows of a page; may be left out where the cache is passed as [pages, rows, bytes of a row].
             Default None.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
 
     Returns:
         None.
@@ -3168,7 +3217,8 @@ def inv_rope_fp8_quant(
         positions: position of every token in its request, int32 or int64 [T]
         cos_sin: cosines, then sines, f32 or bf16 [POSITIONS, ROPE]
         n_groups: groups of consecutive heads. Required.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned: shape,
             format and device of the result; the last dimension is contiguous, other strides are free. Refused where
             it begins at the address of an argument.
@@ -3216,7 +3266,8 @@ def tma_aligned_scales(
     Args:
         scale: scales of every token; powers of two where they are packed, f32 [G, T, S]
         out_dtype: float32 scales, or int32 words of ue8m0. One of f32, int32. Default 'f32'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write out into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -3262,7 +3313,8 @@ def mhc_post(
         residual: residual streams, bf16 [..T, 4, H]
         post: gates of x, f32 [..T, 4, 1]
         comb: mixing matrix of the streams: row i goes to column j, f32 [..T, 4, 4]
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write y into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -3331,7 +3383,8 @@ def mhc_pre(
         post_mult: factor of post. Default 2.0.
         repeat: Sinkhorn iterations. Default 20.
         norm_eps: added to the mean square of layer_input, where norm_weight is passed. Default 1e-06.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (post, comb, layer_input) into, None for those to allocate, which is then
             returned: shape, format and device of the result; the last dimension is contiguous, other strides are
             free. Refused where it begins at the address of an argument.
@@ -3416,7 +3469,8 @@ def mhc_fused_post_pre(
         post_mult: factor of post. Default 2.0.
         repeat: Sinkhorn iterations. Default 20.
         norm_eps: added to the mean square of layer_input, where norm_weight is passed. Default 1e-06.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (residual_cur, post, comb, layer_input) into, None for those to allocate,
             which is then returned: shape, format and device of the result; the last dimension is contiguous, other
             strides are free. Refused where it begins at the address of an argument.
@@ -3480,7 +3534,8 @@ def hc_head(
         base: addend of every gate, f32 [4]
         rms_eps: added to the mean square of a row's streams. Default 1e-06.
         eps: added to the gates. Default 1e-06.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write y into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -3534,7 +3589,8 @@ def rotary_embedding(
         neox: pairs (i, i + rot / 2), as in GPT-NeoX; else (2 i, 2 i + 1), as in GPT-J. Default True.
         offset: first column of a head that is rotated. Default 0.
         inverse: rotate by the negative angle. Default False.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
 
     Returns:
         None.
@@ -3595,7 +3651,8 @@ def act_and_mul(
         alpha: factor of the gate in the sigmoid of swigluoai. Default 1.702.
         beta: added to the factor in swigluoai; bound of the gate in situ. Default 1.0.
         linear_beta: bound of the factor in situ, 0 for none. Default 0.0.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write y into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -3681,7 +3738,8 @@ def act_and_mul_quant(
         scale_layout: order of the scales: row by row, or group by group, [groups, M] with leading dimensions as one;
             column_tma pads M to a multiple of 4 with zeros. Products take the transposed view. One of 'row',
             'column', 'column_tma'. Default 'row'.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (q, scale) into, None for those to allocate, which is then returned: shape,
             format and device of the result; q: the last dimension is contiguous; scale: any strides, other strides
             are free. Refused where it begins at the address of an argument.
@@ -3753,7 +3811,8 @@ def qk_norm_rope(
         inverse: rotate by the negative angle. Default False.
         round_between: round normalised heads before they are rotated, as the two operations one after the other do.
             Default False.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
 
     Returns:
         None.
@@ -3821,7 +3880,8 @@ def moe_route(
         n_group: groups of consecutive experts. Default 1.
         topk_group: groups that experts are chosen from. Default 1.
         routed_scaling_factor: factor of all weights, applied last. Default 1.0.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (weights, ids) into, None for those to allocate, which is then returned:
             shape, format and device of the result; the last dimension is contiguous, other strides are free. Refused
             where it begins at the address of an argument.
@@ -3873,7 +3933,8 @@ def moe_permute(
         ids: experts of every token; negative: none, as of a token of padding, int32 or int64 [T, K]
         expert_map: local expert of every expert of all devices; negative: another device's, optional, int32 [GLOBAL]
         num_experts: experts on this device. Required.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (order, offsets, inverse) into, None for those to allocate, which is then
             returned: shape, format and device of the result; the last dimension is contiguous, other strides are
             free. Refused where it begins at the address of an argument.
@@ -3932,7 +3993,8 @@ def grouped_gemm(
             'nk'. Default 'kn'.
         topk: entries of the order per row of a: experts per token. Default 1.
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -4007,7 +4069,8 @@ def grouped_gemm_fp8(
         topk: entries of the order per row of a: experts per token. Default 1.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -4097,7 +4160,8 @@ def grouped_gemm_int4(
         topk: entries of the order per row of a: experts per token. Default 1.
         out_dtype: format of the result. One of bf16, f16, f32. Default None.
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -4184,7 +4248,8 @@ def grouped_gemm_mxfp4(
         topk: entries of the order per row of a: experts per token. Default 1.
         out_dtype: format of the result. One of bf16, f16, f32. Default 'bf16'.
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write c into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -4253,7 +4318,8 @@ def moe_combine(
         weights: weight of every slot, optional, f32 [T, K]
         base: added to the sum, optional, bf16 or f16 or f32 [T, H]
         out_dtype: format of the result. One of bf16, f16, f32. Default None.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write y into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -4371,7 +4437,8 @@ def fused_moe(
         weight_order: "kn": the weight, scales and zero points are passed as [K, N]; "nk": as [N, K], the usual
             checkpoint order. One of 'kn', 'nk'. Default 'nk'.
         invariant: the same tiles, and so the same bits of a row, for every number of rows. Default False.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write y into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -4436,7 +4503,8 @@ def apply_penalties(
         bias_ids: token ids with a bias; negative: none, optional, int32 or int64 [B, NB]
         bias_values: what is added to them, optional, f32 [B, NB]
         allowed: whether tokens are allowed, optional, bool [B, V]
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
 
     Returns:
         None.
@@ -4514,7 +4582,8 @@ def sample(
         stream: random words: "target", or "draft" for a draft model: at position + 2**30. One of 'target', 'draft'.
             Default 'target'.
         vocab_size: columns that are tokens, where the last ones are padding; 0: all. Default 0.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write tokens into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -4587,7 +4656,8 @@ def filter_logits(
         order: "vllm": min-p, top-k, top-p; "hf": top-k, top-p, min-p, so that the nucleus is of the mass before
             min-p. One of 'vllm', 'hf'. Default 'vllm'.
         vocab_size: columns that are tokens, where the last ones are padding; 0: all. Default 0.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: an array to write filtered into, which is then returned: shape, format and device of the result; the last
             dimension is contiguous, other strides are free. Refused where it begins at the address of an argument.
 
@@ -4640,7 +4710,8 @@ def logprobs(
         tokens: one token of every row, such as the one drawn; out of range: none, int32 [B]
         n: most likely tokens per row, besides the chosen one. Default 20.
         vocab_size: columns that are tokens, where the last ones are padding; 0: all. Default 0.
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (ids, logprobs, rank) into, None for those to allocate, which is then
             returned: shape, format and device of the result; the last dimension is contiguous, other strides are
             free. Refused where it begins at the address of an argument.
@@ -4695,7 +4766,8 @@ def verify_draft(
         draft: draft tokens of every row, int32 [B, K]
         sampled: tokens of the target model at the places of the draft, and the one after, int32 [B, K + 1]
         lengths: number of draft tokens of every row; below 0 as 0, above K as K, int32 [B]
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (tokens, accepted) into, None for those to allocate, which is then returned:
             shape, format and device of the result; the last dimension is contiguous, other strides are free. Refused
             where it begins at the address of an argument.
@@ -4768,7 +4840,8 @@ def rejection_sample(
         positions: index of the token in its request (prompt and generated tokens before it), int32 or int64 [B]
         table: `specs.sampling.tables.sampling_table()`, on the device, int32 [2281]
         draft_logits: logits that the draft is drawn from, after its filters, optional, f32 [B, K, V]
-        implementation: one of triton, eager, dequant, interpret; None takes the first that the device supports.
+        implementation: one of triton, eager, dequant, interpret, gluon; None takes the first that the device
+            supports.
         out: a tuple of arrays to write (tokens, accepted) into, None for those to allocate, which is then returned:
             shape, format and device of the result; the last dimension is contiguous, other strides are free. Refused
             where it begins at the address of an argument.

@@ -41,9 +41,17 @@ def device_named(op: str, device: torch.device | str | None) -> torch.device:
 def explain(device: torch.device | str, op: Op | None = None) -> dict[str, str]:
     """Implementation -> `READY` where it can run on `device`, else the reason why not, in order of preference."""
     where = torch.device(device)
+    return {name: _answer(name, where, op) for name in _preferred(where, op)}
+
+
+def _preferred(device: torch.device, op: Op | None) -> list[str]:
+    """All implementations, the one to be tried first before the others."""
     product = op is not None and op.framework_product is not None
-    first = ["dequant"] if product and where.type == "cpu" else []
-    return {name: said(BACKENDS[name].why_not(op, where.type)) for name in [*first, *BACKENDS]}
+    return list(dict.fromkeys([*(["dequant"] if product and device.type == "cpu" else []), *BACKENDS]))
+
+
+def _answer(name: str, device: torch.device, op: Op | None) -> str:
+    return said(BACKENDS[name].why_not(op, platform_of(device)))
 
 
 def choose(op: Op, device: torch.device, implementation: str | None) -> str:
@@ -57,13 +65,12 @@ def choose(op: Op, device: torch.device, implementation: str | None) -> str:
         raise NotAChoice(
             op=op.name, argument="implementation", expected=", ".join(BACKENDS), actual=repr(implementation)
         )
-    reasons = explain(device, op)
     if implementation is None:
-        chosen = next((name for name, answer in reasons.items() if answer == READY), None)
+        chosen = next((name for name in _preferred(device, op) if _answer(name, device, op) == READY), None)
         if chosen is None:
-            raise Unsupported(f"{op.name} on {device}", reasons)
+            raise Unsupported(f"{op.name} on {device}", explain(device, op))
         return chosen
-    answer = reasons[implementation]
+    answer = _answer(implementation, device, op)
     if answer != READY:
         raise Unsupported(f"{op.name} with implementation '{implementation}'", answer)
     return implementation

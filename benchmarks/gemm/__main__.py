@@ -27,7 +27,7 @@ from benchmarks.harness.session import (
     run_case,
     settings_of,
 )
-from benchmarks.harness.variants import Candidate, ours, torch_candidate, torch_float
+from benchmarks.harness.variants import Candidate, of_backend, ours, torch_candidate, torch_float
 from benchmarks.overhead import overhead_section
 from benchmarks.resources import resource_rows
 
@@ -47,6 +47,8 @@ def fp8_section(settings: Settings, report: Report, ceilings: Ceilings | None, s
             m, n, k = given.sizes.values()
             sets = random_sets(given, settings.sets(given.nbytes()), settings.device)
             candidates = ours(given, sets, settings.device, jax=settings.jax, plain=settings.plain)
+            for backend in settings.backends:
+                candidates |= of_backend(given, sets, settings.device, backend)
             candidates |= _fp8_contenders(sets, (m, n, k), settings)
             candidates |= _bf16(m, n, k, settings)
             rates = _rates(2 * m * n * k, given.nbytes(), 2 * (m * k + n * k + m * n), ceilings)
@@ -183,6 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="times the quantised matrix products and quantisers")
     parser.add_argument("--section", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="what to time")
     parser.add_argument("--shapes", nargs="+", default=None, help="MxNxK sizes instead of the section's own")
+    parser.add_argument("--backend", nargs="+", default=[], help="backends of torch beside the default (gluon), in fp8")
     add_arguments(parser)
     given = parser.parse_args(arguments)
     settings = settings_of(given)

@@ -23,6 +23,7 @@ class Settings:
     """How to measure.
 
     quick: tiny sizes, to try the program itself.
+    backends: of torch, to be measured beside the default.
     """
 
     device: str
@@ -31,6 +32,7 @@ class Settings:
     jax: bool = True
     plain: bool = True
     quick: bool = False
+    backends: tuple[str, ...] = ()
 
     def sets(self, nbytes: int) -> int:
         """Input sets for a case that reads and writes `nbytes`."""
@@ -68,6 +70,7 @@ def settings_of(given: argparse.Namespace) -> Settings:
         jax=not given.no_jax,
         plain=not given.no_plain,
         quick=given.quick,
+        backends=tuple(getattr(given, "backend", ())),
     )
 
 

@@ -93,6 +93,20 @@ def ours(given: Problem, sets: Sets, device: str, *, jax: bool, plain: bool) -> 
     return found
 
 
+def of_backend(given: Problem, sets: Sets, device: str, backend: str) -> dict[str, Candidate]:
+    """Our operation on a backend of torch that is no default; in mode block also with scales of A along its rows."""
+    import torch_impl.ops
+
+    function = getattr(torch_impl.ops, given.op.name)
+    call = partial(function, **given.attributes, implementation=backend)
+    found = {f"{OURS_TORCH}, {backend}": torch_candidate([partial(call, *tensors) for tensors in sets], device)}
+    if given.attributes.get("scale_mode") == "block":
+        moved = [(a, b, a_scale.t().contiguous().t(), *rest) for a, b, a_scale, *rest in sets]
+        calls = [partial(call, *tensors) for tensors in moved]
+        found[f"{OURS_TORCH}, {backend}, scales [K/128, M]"] = torch_candidate(calls, device)
+    return found
+
+
 def torch_float(result: Any) -> Any:
     """The first result as float32, where it is."""
     first = result[0] if isinstance(result, (tuple, list)) else result

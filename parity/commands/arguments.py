@@ -11,7 +11,7 @@ import typer
 
 import specs
 from parity.judge.inputs import KINDS, Kind
-from parity.write.sources import emitters
+from parity.write.sources import all_emitters, emitters
 from specs.lang.declare.op import Case, Op
 
 if TYPE_CHECKING:
@@ -64,10 +64,10 @@ def emitters_called(name: str | None) -> tuple[str, ...]:
     """The target of a name; all without one."""
     if name is None:
         return tuple(emitters())
-    for known in emitters():
+    for known in all_emitters():
         if known == name:
             return (known,)
-    raise unknown("target", name, emitters())
+    raise unknown("target", name, all_emitters())
 
 
 def kinds_called(names: list[str] | None) -> tuple[Kind, ...]:

@@ -7,20 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from parity.write.golden import ROOT, golden_files, stale, write
-from parity.write.sources import Files, emitters, sources
+from parity.write.sources import Files, all_emitters, sources
 from specs.lang.declare.op import Case, Op
 
 
 def op_files(op: Op, names: Sequence[str], case: Case, device: str) -> Files:
     """Sources of one operation under the paths of its golden sources."""
     return {
-        emitters()[name].folder / file: text for name in names for file, text in sources(op, name, case, device).items()
+        all_emitters()[name].folder / file: text
+        for name in names
+        for file, text in sources(op, name, case, device).items()
     }
 
 
 def all_files(names: Sequence[str], *, whole: bool) -> Files:
     """Everything that is checked in, or the golden sources of some targets only."""
-    folders = [emitters()[name].folder for name in names]
+    folders = [all_emitters()[name].folder for name in names]
     return {path: text for path, text in golden_files().items() if whole or path.parent in folders}
 
 

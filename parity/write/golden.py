@@ -2,6 +2,7 @@
 
     torch_impl/generated/OP.py     Triton source of the operation's golden case on CUDA; OP_KERNEL.py where an
     jax_impl/generated/OP.py       operation has several steps, and the Pallas source of the same case
+    torch_impl/generated/gluon/    Gluon source of a few operations, of cases with many rows
     */generated/__init__.py        sha256 of the specs that the sources were made from
     torch_impl/ops.pyi  jax_impl/ops.pyi  docs/ops.md  docs/tile-language.md  docs/gguf.md
     docs/spec.schema.json
@@ -21,7 +22,7 @@ import specs
 from parity.write.block_table import block_page
 from parity.write.op_table import op_table
 from parity.write.schema import SCHEMA_FILE, schema_text
-from parity.write.sources import Files, emitters, golden_sources
+from parity.write.sources import Files, all_emitters, chosen_sources, emitters, golden_sources
 from parity.write.stubs import STUBS, stub
 from parity.write.tile_page import tile_page
 from specs.export import content_hash
@@ -36,8 +37,11 @@ def golden_files() -> Files:
     files: Files = {}
     for emitter in emitters().values():
         files[emitter.folder / "__init__.py"] = _index(emitter.folder.parts[0], ops)
+    for emitter in all_emitters().values():
+        title = f'"""Sources of `{emitter.name}` for chosen cases: read them, import them nowhere."""\n'
+        files.setdefault(emitter.folder / "__init__.py", title)
     for op in ops:
-        files |= golden_sources(op)
+        files |= golden_sources(op) | chosen_sources(op)
     for framework in STUBS:
         files[framework.path] = stub(framework, ops)
     files[PurePosixPath("docs/ops.md")] = op_table(ops)
@@ -82,7 +86,7 @@ def stale(files: Files, root: Path = ROOT) -> list[Stale]:
         actual = _read(root / path)
         if actual != expected:
             found.append(Stale(path=path, actual=actual, expected=expected))
-    for emitter in emitters().values():
+    for emitter in all_emitters().values():
         for file in sorted((root / emitter.folder).glob("*.py")):
             path = emitter.folder / file.name
             if path not in files:

@@ -16,10 +16,15 @@ DEVICE: Final = "cuda"
 """Device that golden sources are for."""
 
 
-def emitters() -> dict[str, Source]:
+def all_emitters() -> dict[str, Source]:
     """What backends generate, by name: source that frameworks share is that of the first which has it checked in."""
     found = [backend.source for framework in FRAMEWORKS.values() for backend in framework.backends.values()]
     return {source.name: source for source in found if source is not None}
+
+
+def emitters() -> dict[str, Source]:
+    """The ones that have source of every operation, by name."""
+    return {name: source for name, source in all_emitters().items() if source.cases is None}
 
 
 def sources(op: Op, name: str, case: Case, device: str = DEVICE) -> dict[str, str]:
@@ -28,11 +33,12 @@ def sources(op: Op, name: str, case: Case, device: str = DEVICE) -> dict[str, st
     Raises:
         KeyError: the emitter has no target for the device.
     """
-    emitter = emitters()[name]
+    emitter = all_emitters()[name]
     target = emitter.targets[device]
     found: dict[str, str] = {}
-    for run in case_launches(op, case, target, strided=emitter.strided):
-        text = emitter.emit(run.program)
+    own = emitter.launched
+    for run in case_launches(op, case, target if own is None else target.config, strided=emitter.strided):
+        text = emitter.emit(run.program) if own is None else own(run)
         found[file_name(op, run.step)] = _header(op, case, target) + text
     return found
 
@@ -54,6 +60,16 @@ def golden_sources(op: Op) -> Files:
         emitter.folder / file: text
         for name, emitter in emitters().items()
         for file, text in sources(op, name, case).items()
+    }
+
+
+def chosen_sources(op: Op) -> Files:
+    """What is checked in of backends that choose operations and cases (`Source.cases`)."""
+    return {
+        emitter.folder / file: text
+        for name, emitter in all_emitters().items()
+        if emitter.cases is not None and op.name in emitter.cases
+        for file, text in sources(op, name, op.case(emitter.cases[op.name])).items()
     }
 
 

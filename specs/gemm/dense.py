@@ -94,6 +94,7 @@ def _configs() -> tuple[Config, ...]:
     host: dict[str, Expr | None] = {"float32": wide, "rest": None}
     return (
         *tuned("cuda", "gemm", float32=wide, few_rows=few, rows_32=some, rows_64=rows_64, rest=None),
+        *tuned("cuda.gluon", "gemm", many_rows=FREE_TILES.and_(M > 64).and_(wide.equals(0))),
         *tuned("xpu", "gemm", float32=wide, few_rows=few, rows_64=rows_64, rest=None),
         *tuned("cpu", "gemm", **host),
         *tuned("interpret", "gemm", **host),

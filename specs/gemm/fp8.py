@@ -202,6 +202,14 @@ def _configs(kernel: str, modes: tuple[str, ...]) -> tuple[Config, ...]:
             rest=None,
         ),
         *tuned(
+            "cuda.gluon",
+            "fp8",
+            mx=mx,
+            blocks_of_32=tiny,
+            blocks_of_64=small,
+            many_rows=FREE_TILES.and_(M > 64),
+        ),
+        *tuned(
             "xpu",
             kernel,
             **({"mx": mx} if "mx" in modes else {}),

@@ -17,6 +17,7 @@ from specs.lang.declare.op import Op
 from specs.lang.formats.elements import F32
 from specs.tile.ir import Opcode, Program, walk
 from specs.tile.launch.launches import launches
+from specs.tile.launch.plan import Launch
 from specs.tile.targets import Target
 
 ANY: Final = "*"
@@ -32,6 +33,8 @@ class Source:
     targets: what programs are legalised for, by device as `parity emit --device` takes it.
     strided: whether programs are traced with the strides of arrays.
     emit: the text of a legalised program.
+    launched: the text of a launch as it was traced, in place of `emit`, where more than legalising is done to programs.
+    cases: operation -> case whose source is checked in; None for the golden case of every operation.
     """
 
     name: str
@@ -39,6 +42,8 @@ class Source:
     targets: Mapping[str, Target]
     strided: bool
     emit: Callable[[Program], str]
+    launched: Callable[[Launch], str] | None = None
+    cases: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,8 @@ class TensorDescriptors:
     least_pitch: bytes between rows. least_width: bytes of a row of the matrix. least_row: bytes of a row of a block.
     limit: bytes of a row, bytes between rows, and number of rows, which must be less; None for no limit.
     dots_only: in programs with dots only, where blocks are loaded in the layout of the dot unit.
+    ahead_only: of loads those only that warps of their own can make ahead of a product: its operands as they lie, and
+        1-D blocks of the same loop, which are contiguous and may read past their end.
     """
 
     multiple: int = 16
@@ -38,6 +40,7 @@ class TensorDescriptors:
     least_row: int = 16
     limit: int | None = None
     dots_only: bool = False
+    ahead_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +130,10 @@ TRITON_CUDA = Target(
 )
 # Compute capability 9.0 and above.
 TRITON_HOPPER = replace(TRITON_CUDA, name="triton-hopper", has_pdl=True)
+# Warp groups with roles of their own (Gluon): what they cannot be given runs as TRITON_HOPPER.
+GLUON_HOPPER = replace(
+    TRITON_CUDA, name="gluon-hopper", descriptors=TensorDescriptors(ahead_only=True), config="cuda.gluon"
+)
 TRITON_XPU = Target(
     name="triton-xpu",
     native=frozenset({F32, F16, BF16}),

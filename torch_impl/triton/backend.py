@@ -35,8 +35,13 @@ def _installed() -> bool:
 def _why_not(op: Op | None, platform: str) -> str | None:
     del op
     if platform not in TRITON.targets:
-        return f"Triton compiles for cuda and xpu devices, the arrays are on {platform}"
+        return f"Triton compiles for cuda and xpu devices, the arrays are on {_device(platform)}"
     return None if _installed() else _NOT_INSTALLED
+
+
+def _device(platform: str) -> str:
+    """The type of a platform's devices."""
+    return "cuda" if platform == "hopper" else platform
 
 
 def _not_interpreted(op: Op | None, platform: str) -> str | None:
@@ -44,7 +49,7 @@ def _not_interpreted(op: Op | None, platform: str) -> str | None:
 
     del op
     if platform != "cpu":
-        return f"the interpreter reads host memory, the arrays are on {platform}"
+        return f"the interpreter reads host memory, the arrays are on {_device(platform)}"
     if not _installed():
         return _NOT_INSTALLED
     if environment.gpu_available():

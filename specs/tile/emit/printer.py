@@ -11,7 +11,7 @@ import keyword
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -185,7 +185,7 @@ class Printer(ABC):
         folded = self._folded(ops)
         if len(results) == 1 and self._only_here(results[0]):
             folded |= {id(op) for op in ops if results[0] in op.results and op.code is not Opcode.FOR}
-        statements = {**dict.fromkeys(_STORES, self.store), Opcode.FOR: self.loop, Opcode.WHEN: self.branch}
+        statements = self.statements()
         for op in ops:
             if op.code in statements:
                 statements[op.code](op, depth)
@@ -207,6 +207,10 @@ class Printer(ABC):
                 else:
                     name = self.fresh(result, result.name or result.hint or self._default_name(op))
                     self.line(f"{name} = {expression}", depth, op)
+
+    def statements(self) -> dict[Opcode, Callable[[Operation, int], None]]:
+        """Operations that print their own statements, at a depth."""
+        return {**dict.fromkeys(_STORES, self.store), Opcode.FOR: self.loop, Opcode.WHEN: self.branch}
 
     def _folded(self, ops: list[Operation]) -> set[int]:
         """Operations whose value is printed inside the only statement that uses it."""

@@ -6,11 +6,11 @@ for one specialisation, named in the header; its constants are the first lines o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from specs.lang.declare.axes import Expr, Literal, Ref
-from specs.lang.formats.elements import ALL, BOOL, F32, INT32, INT64, ElementFormat
+from specs.lang.formats.elements import BOOL, F32, INT32, INT64, ElementFormat
 from specs.tile.emit import ptx
 from specs.tile.emit.printer import ATOM, INDENT, Printer, Text, docstring, integer_names, is_const, is_zero
 from specs.tile.emit.wrapping import filled
@@ -27,24 +27,22 @@ from specs.tile.ir import (
     walk,
 )
 
-TYPES = {form: f"tl.{form.names.triton}" for form in ALL if form.names.triton}
-
 _CALLS = {
-    Opcode.ABS: "tl.abs",
-    Opcode.EXP2: "tl.exp2",
-    Opcode.LOG2: "tl.log2",
-    Opcode.SQRT: "tl.sqrt",
-    Opcode.FLOOR: "tl.floor",
-    Opcode.DIV: "tl.div_rn",
-    Opcode.MIN: "tl.minimum",
-    Opcode.MAX: "tl.maximum",
-    Opcode.SELECT: "tl.where",
+    Opcode.ABS: "abs",
+    Opcode.EXP2: "exp2",
+    Opcode.LOG2: "log2",
+    Opcode.SQRT: "sqrt",
+    Opcode.FLOOR: "floor",
+    Opcode.DIV: "div_rn",
+    Opcode.MIN: "minimum",
+    Opcode.MAX: "maximum",
+    Opcode.SELECT: "where",
 }
 _REDUCTIONS = {
-    Opcode.SUM: "tl.sum",
-    Opcode.AMAX: "tl.max",
-    Opcode.AMIN: "tl.min",
-    Opcode.CUMSUM: "tl.cumsum",
+    Opcode.SUM: "sum",
+    Opcode.AMAX: "max",
+    Opcode.AMIN: "min",
+    Opcode.CUMSUM: "cumsum",
 }
 
 
@@ -85,7 +83,7 @@ def integers(program: Program) -> tuple[Size | Stride, ...]:
     for op in walk(program.ops):
         if op.code is Opcode.DESCRIPTOR:
             param = program.array(str(op.attrs["array"]))
-            sizes.update(*(_read(dim) for dim in param.sizes))
+            sizes.update(*(read_by(dim) for dim in param.sizes))
             strides.update(Stride(param.name, d) for d in range(param.rank) if not param.packed and d != param.unit)
         if op.code not in (Opcode.LOAD, Opcode.STORE):
             continue
@@ -94,14 +92,14 @@ def integers(program: Program) -> tuple[Size | Stride, ...]:
             if is_zero(index):
                 continue
             if param.packed:
-                sizes.update(*(_read(dim) for dim in param.sizes[d + 1 :]))
+                sizes.update(*(read_by(dim) for dim in param.sizes[d + 1 :]))
             elif d != param.unit:
                 strides.add(Stride(param.name, d))
     order = (Stride(param.name, d) for param in program.arrays for d in range(param.rank))
     return (*(size for size in program.sizes if size in sizes), *(stride for stride in order if stride in strides))
 
 
-def _read(size: Expr) -> list[Size]:
+def read_by(size: Expr) -> list[Size]:
     """The integers that a size is computed from."""
     return [size] if isinstance(size, Lead) else [Ref(name) for name in size.names()]
 
@@ -130,11 +128,13 @@ def _wrapped(text: str) -> str:
 class TritonPrinter(Printer):
     """Spells operations in triton.language."""
 
+    tl = "tl"
+    """What sources call the language."""
     reserved = frozenset({"tl", "triton", "range", "float"})
     functions: Mapping[str, str] = {"cdiv": "tl.cdiv", "max": "tl.maximum", "min": "tl.minimum"}
 
-    def __init__(self, program: Program) -> None:
-        super().__init__(program, integers(program))
+    def __init__(self, program: Program, read: Sequence[Size | Stride] | None = None) -> None:
+        super().__init__(program, integers(program) if read is None else read)
         self.taken |= {f"{param.name}_ptr" for param in program.arrays}
         self.assembly: dict[str, str] = {}  # constants of the module
         self.last_store = 0  # its place among the lines
@@ -144,35 +144,39 @@ class TritonPrinter(Printer):
         code, first = op.code, operands[0] if operands else Text("")
         new = op.results[0].type
         if code in _CALLS:
-            return Text(f"{_CALLS[code]}({', '.join(self._typed(op, operands))})")
+            return Text(f"{self.tl}.{_CALLS[code]}({', '.join(self._typed(op, operands))})")
         if code not in (Opcode.CAST, Opcode.BITCAST, Opcode.BROADCAST) and operands:  # these accept both
             first = self.tensor(op.operands[0])
         if code in _REDUCTIONS:
-            return Text(f"{_REDUCTIONS[code]}({first}, axis={op.attrs['axis']})")
+            return Text(f"{self.tl}.{_REDUCTIONS[code]}({first}, axis={op.attrs['axis']})")
         match code:
             case Opcode.PROGRAM_ID:
-                return Text(f"tl.program_id({op.attrs['axis']})")
+                return Text(f"{self.tl}.program_id({op.attrs['axis']})")
             case Opcode.ARANGE:
-                return Text(f"tl.arange(0, {self.integer(op.attrs['n'])})")
+                return Text(f"{self.tl}.arange(0, {self.integer(op.attrs['n'])})")
             case Opcode.NOT:
                 return Text(f"~{first.inside(10)}", 10)
             case Opcode.CAST | Opcode.BITCAST:
                 return self._cast(op.operands[0], new.element, bitcast=code is Opcode.BITCAST)
             case Opcode.RESHAPE:
-                return Text(f"tl.reshape({first}, [{self.sizes(new.shape)}])")
+                return Text(f"{self.tl}.reshape({first}, [{self.sizes(new.shape)}])")
             case Opcode.BROADCAST if self.is_number(op.operands[0]):
-                return Text(f"tl.full([{self.sizes(new.shape)}], {first}, {TYPES[new.element]})")
+                return Text(f"{self.tl}.full([{self.sizes(new.shape)}], {first}, {self.type(new.element)})")
             case Opcode.BROADCAST:
-                return Text(f"tl.broadcast_to({first}, [{self.sizes(new.shape)}])")
+                return Text(f"{self.tl}.broadcast_to({first}, [{self.sizes(new.shape)}])")
             case Opcode.TRANSPOSE:
-                return Text(f"tl.permute({first}, {list(op.attrs['permutation'])})")  # type: ignore[call-overload]
+                return Text(f"{self.tl}.permute({first}, {list(op.attrs['permutation'])})")  # type: ignore[call-overload]
             case Opcode.DOT:
                 return self._dot(op, operands)
             case Opcode.SPLIT | Opcode.JOIN:
-                return Text(f"tl.{code.value}({', '.join(operands)})")
+                return Text(f"{self.tl}.{code.value}({', '.join(operands)})")
             case Opcode.NIBBLE:
                 return self._nibble(op, operands)
         raise AssertionError(code)
+
+    def type(self, form: ElementFormat) -> str:
+        """The language's dtype of a format."""
+        return f"{self.tl}.{form.names.triton}"
 
     def tensor(self, value: Value) -> Text:
         """An operand as a tensor, for operators that constexprs lack or define differently: ~True is -2."""
@@ -182,15 +186,15 @@ class TritonPrinter(Printer):
         """A cast: a method of tiles, a function of scalars, as arguments equal to 1 are constexprs without methods."""
         text, same_bits = self.of(value), ", bitcast=True" if bitcast else ""
         if value.type.shape:
-            return Text(f"{text.inside(ATOM)}.to({TYPES[form]}{same_bits})")
-        return Text(f"tl.cast({text}, {TYPES[form]}{same_bits})")
+            return Text(f"{text.inside(ATOM)}.to({self.type(form)}{same_bits})")
+        return Text(f"{self.tl}.cast({text}, {self.type(form)}{same_bits})")
 
     def _typed(self, op: Operation, operands: list[Text]) -> list[str]:
         """Operands of a call; a literal of a narrow format is given its type, as Triton would guess another."""
         texts: list[str] = []
         for value, text in zip(op.operands, operands, strict=True):
             narrow = is_const(value) and value.type.element not in (F32, INT32, BOOL)
-            texts.append(f"tl.full([], {text}, {TYPES[value.type.element]})" if narrow else str(text))
+            texts.append(f"{self.tl}.full([], {text}, {self.type(value.type.element)})" if narrow else str(text))
         if len(texts) == 1:
             texts = [str(self.tensor(op.operands[0]))]
         return texts
@@ -198,11 +202,11 @@ class TritonPrinter(Printer):
     def _dot(self, op: Operation, operands: list[Text]) -> Text:
         precision = ', input_precision="ieee"' if op.operands[0].type.element == F32 else ""
         acc = f", acc={operands[2]}" if len(operands) == 3 else ""
-        return Text(f"tl.dot({operands[0]}, {operands[1]}{acc}{precision})")
+        return Text(f"{self.tl}.dot({operands[0]}, {operands[1]}{acc}{precision})")
 
     def _nibble(self, op: Operation, operands: list[Text]) -> Text:
         form, high, zeros = op.result.type.element, bool(op.attrs["high"]), len(operands) > 1
-        settings = f"dtype={TYPES[form]}, is_pure=True, pack="
+        settings = f"dtype={self.type(form)}, is_pure=True, pack="
         if "codes" in op.attrs:
             name = f"{'HIGH' if high else 'LOW'}_E2M1_TIMES"
             self.assembly[name] = ptx.scaled_nibble(high)
@@ -213,7 +217,7 @@ class TritonPrinter(Printer):
             self.assembly[name] = ptx.nibble(form, high, zeros)
             given = [str(operands[0]), *(f"{zero.inside(8)} + {ptx.nibble_offset(form)}" for zero in operands[1:])]
             constraints, settings = ptx.nibble_constraints(zeros), f"{settings}{ptx.NIBBLE_PACK}"
-        return Text(f'tl.inline_asm_elementwise({name}, "{constraints}", [{", ".join(given)}], {settings})')
+        return Text(f'{self.tl}.inline_asm_elementwise({name}, "{constraints}", [{", ".join(given)}], {settings})')
 
     def pointer(self, op: Operation) -> str:
         """`base + offsets` of a memory access."""
@@ -254,7 +258,7 @@ class TritonPrinter(Printer):
         if byte != "0":
             base += f" + {byte.inside(9)}"
         if form != param.element:
-            base = f"({base}).to(tl.pointer_type({TYPES[form]}))"
+            base = f"({base}).to({self.tl}.pointer_type({self.type(form)}))"
         return base if index == "0" else f"{base} + {index.inside(9)}"
 
     def load(self, op: Operation) -> Text:
@@ -268,24 +272,25 @@ class TritonPrinter(Printer):
         if "view" in op.attrs:
             zero = "0.0" if op.result.type.element.is_float else "0"
             mask = f", mask={self.of(op.operands[3])}, other={zero}" if op.attrs["masked"] else ""
-            return Text(f"tl.load({self.view(op)}{mask})")
+            return Text(f"{self.tl}.load({self.view(op)}{mask})")
         if op.attrs["masked"]:
             condition, other = (self.of(value) for value in op.operands[param.rank :])
             mask = f", mask={condition}, other={other}"
-        return Text(f"tl.load({self.pointer(op)}{mask})")
+        return Text(f"{self.tl}.load({self.pointer(op)}{mask})")
 
     def store(self, op: Operation, depth: int) -> None:
         """`tl.store`, or `store` of a descriptor."""
         self.last_store = len(self.lines)
         if op.code is Opcode.STORE_BLOCK:
-            value = self.of(op.operands[3])
-            self.line(self.block_at(op, "store", f"tl.trans({value})" if self.is_transposed(op) else value), depth, op)
+            value: str = self.of(op.operands[3])
+            value = f"{self.tl}.trans({value})" if self.is_transposed(op) else value
+            self.line(self.block_at(op, "store", value), depth, op)
             return
         param = self.program.array(str(op.attrs["array"]))
-        value, *mask = (self.of(v) for v in op.operands[index_count(op, param) :])
+        stored, *mask = (self.of(v) for v in op.operands[index_count(op, param) :])
         condition = f", mask={mask[0]}" if mask else ""
         pointer = self.view(op) if "view" in op.attrs else self.pointer(op)
-        self.line(f"tl.store({pointer}, {value}{condition})", depth, op)
+        self.line(f"{self.tl}.store({pointer}, {stored}{condition})", depth, op)
 
     def descriptor(self, op: Operation) -> Text:
         """`tl.make_tensor_descriptor` of the two dimensions of blocks, at their indices of the others."""
@@ -300,13 +305,21 @@ class TritonPrinter(Printer):
             "block_shape": [self.sizes(matrix.block_shape)],
         }
         settings = ", ".join(f"{name}=[{', '.join(texts)}]" for name, texts in lists.items())
-        return Text(f"tl.make_tensor_descriptor({' + '.join(base)}, {settings})")
+        return Text(f"{self.tl}.make_tensor_descriptor({' + '.join(base)}, {settings})")
 
     def branch(self, op: Operation, depth: int) -> None:
         """An `if` on a scalar."""
         assert op.region is not None
         self.line(f"if {self.of(op.operands[0])}:", depth, op)
         self.block(op.region.ops, depth + 1)
+
+    def steps(self, op: Operation, bounds: str) -> str:
+        """What a loop runs over."""
+        return (
+            f"{self.tl}.range({bounds}, num_stages={op.attrs['stages']})"
+            if "stages" in op.attrs
+            else f"range({bounds})"
+        )
 
     def loop(self, op: Operation, depth: int) -> None:
         """A `for` over `range`; carried tiles are variables assigned at the end of the body."""
@@ -320,8 +333,7 @@ class TritonPrinter(Printer):
             names.append(name)
         lower, upper = self.of(op.operands[0]), self.of(op.operands[1])
         bounds = str(upper) if lower == "0" else f"{lower}, {upper}"
-        ahead = f"tl.range({bounds}, num_stages={op.attrs['stages']})" if "stages" in op.attrs else f"range({bounds})"
-        self.line(f"for {self.fresh(index, 'k')} in {ahead}:", depth, op)
+        self.line(f"for {self.fresh(index, 'k')} in {self.steps(op, bounds)}:", depth, op)
         self.block(op.region.ops, depth + 1, tuple(op.region.results))
         ends = [self.of(value) for value in op.region.results]
         changed: list[tuple[str, str]] = [(name, end) for name, end in zip(names, ends, strict=True) if name != end]

@@ -43,10 +43,11 @@ def launches(
         launch = replace(
             plan(call, step, config=config, strides=strides, tuned=own, place=where), index=index, alone=len(steps) == 1
         )
-        yield launch if isinstance(target, str) else replace(launch, program=_legalised(launch, target))
+        yield launch if isinstance(target, str) else replace(launch, program=legalised(launch, target))
 
 
-def _legalised(launch: Launch, target: Target) -> Program:
+def legalised(launch: Launch, target: Target) -> Program:
+    """The program of a launch with what a target has only; descriptors of arrays whose strides allow them."""
     program = launch.program
     if target.descriptors is not None:
         known = {p.name: _pitches(launch.arrays[p.name][1], p, target.descriptors) for p in program.arrays}

@@ -61,6 +61,34 @@ def is_descriptor(op: Operation, param: ArrayParam, rules: TensorDescriptors) ->
     return row is not None and row * bits >= rules.least_row * 8 and rows in param.pitches and param.element != E8M0
 
 
+def is_vector(op: Operation, param: ArrayParam) -> bool:
+    """Whether a block is 1-D, contiguous, and may be read past the end of its dimension: a piece of flat memory."""
+    dims = block_dims(op)
+    unit = param.rank - 1 if param.packed else param.unit
+    if unit is None or len(dims) != param.rank or len(block_shape(op)) != 1 or param.element == E8M0:
+        return False
+    dim = dims[unit]
+    return dim.size is not None and (dim.in_bounds or dim.padding is Padding.UNDEFINED)
+
+
+def _loaded_ahead(program: Program) -> set[int]:
+    """Loads, by identity, of loops with a product that are its operands as they lie, or 1-D."""
+    users: dict[int, list[Opcode]] = {}
+    for op in walk(program.ops):
+        for value in op.operands:
+            users.setdefault(id(value), []).append(op.code)
+    found: set[int] = set()
+    for loop in walk(program.ops):
+        if loop.region is None or not any(op.code is Opcode.DOT for op in loop.region.ops):
+            continue
+        for op in loop.region.ops:
+            if op.code is Opcode.LOAD_BLOCK:
+                vector = len(block_shape(op)) == 1
+                if vector or all(code is Opcode.DOT for code in users.get(id(op.result), ())):
+                    found.add(id(op))
+    return found
+
+
 def _end(op: Operation, dim: int) -> Value:
     """The first index of a dimension that does not exist: an operand where the block may leave its array."""
     dims = block_dims(op)
@@ -128,6 +156,7 @@ class _Lowering(Rewriter):
         rules = None if program.wide else target.descriptors
         dots = any(op.code is Opcode.DOT for op in walk(program.ops))
         self.descriptors = rules if rules is None or dots or not rules.dots_only else None
+        self.ahead = _loaded_ahead(program) if rules is not None and rules.ahead_only else None
 
     def type_of(self, old: TileType) -> TileType:
         """The same: formats are legalised after this."""
@@ -139,7 +168,7 @@ class _Lowering(Rewriter):
             super().rewrite(op)
             return
         param = self.program.array(str(op.attrs["array"]))
-        if self.descriptors is not None and is_descriptor(op, param, self.descriptors):
+        if self.descriptors is not None and self.has_descriptor(op, param, self.descriptors):
             self.by_descriptor(op)
             return
         shape = block_shape(op)
@@ -161,6 +190,12 @@ class _Lowering(Rewriter):
         if poisoned is not None:
             tile = select(poisoned, tile, float("nan") if param.element.is_float else 127)
         self.bind(op.result, tile)
+
+    def has_descriptor(self, op: Operation, param: ArrayParam, rules: TensorDescriptors) -> bool:
+        """Whether a block is accessed by a descriptor."""
+        if self.ahead is None or op.code is Opcode.STORE_BLOCK:
+            return is_descriptor(op, param, rules)
+        return id(op) in self.ahead and (is_descriptor(op, param, rules) or is_vector(op, param))
 
     def by_descriptor(self, op: Operation) -> None:
         """Replays a block access through a descriptor, which is made as early as its operands allow."""

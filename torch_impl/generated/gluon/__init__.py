@@ -1,0 +1,1 @@
+"""Sources of `gluon` for chosen cases: read them, import them nowhere."""

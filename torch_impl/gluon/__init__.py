@@ -1,0 +1,1 @@
+"""Generated Gluon kernels, whose warps have roles: planning, and launches."""
