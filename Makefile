@@ -35,6 +35,9 @@ XPU_TORCH := $(XPU_TORCH_VENV)/.installed.stamp
 VLLM_VENV := .venv-vllm
 VLLM_PY := $(VLLM_VENV)/bin/python
 VLLM := $(VLLM_VENV)/.installed.stamp
+DIST_VENV := .venv-dist
+DIST_PY := $(DIST_VENV)/bin/python
+DIST := $(DIST_VENV)/.installed.stamp
 RAY_VENV := .venv-ray
 RAY_PY := $(RAY_VENV)/bin/python
 RAY := $(RAY_VENV)/.installed.stamp
@@ -48,7 +51,7 @@ LLAMA := $(LLAMA_VENV)/.installed.stamp
 SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit chat parity docs golden model lock xpu xpu-native xpu-torch xpu-parity sycl vllm ray llama browser test-next clean
+.PHONY: help setup test lint unit chat parity docs dist golden model lock xpu xpu-native xpu-torch xpu-parity sycl vllm ray llama browser test-next clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -94,6 +97,18 @@ parity: $(MODEL) ## Compare both implementations with the oracle and write parit
 
 docs: $(INSTALLED) ## The documentation site, in build/site; warnings are errors.
 	$(PY) -m sphinx -q -W --keep-going -b html docs build/site
+
+$(DIST): requirements/dist.txt $(INSTALLED)
+	$(PY) -m venv $(DIST_VENV)
+	$(DIST_PY) -m pip --disable-pip-version-check --no-input install --quiet -r requirements/dist.txt
+	@touch $@
+
+# The wheel is built from the source distribution, so that both are whole; the tests build one again, and try it alone.
+dist: $(DIST) ## Source distribution and wheel in dist/, checked, and tried in a fresh environment.
+	rm -rf dist
+	$(DIST_PY) -m build --quiet
+	$(DIST_PY) -m twine check --strict dist/*
+	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -q -n 0 tests/registration/test_wheel.py $(PYTEST_ARGS)
 
 golden: $(INSTALLED) ## Regenerate the golden sources of both frameworks from the specs.
 	$(PY) -m parity emit --all --write

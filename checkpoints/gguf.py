@@ -10,7 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import gguf
+from specs.extras import hints
+
+with hints("checkpoints"):
+    import gguf
+
 import ml_dtypes
 import numpy as np
 

@@ -10,7 +10,11 @@ from typing import Any, Final
 import ml_dtypes
 import numpy as np
 import numpy.typing as npt
-from safetensors import safe_open
+
+from specs.extras import hints
+
+with hints("checkpoints"):
+    from safetensors import safe_open
 
 from specs.decoder.weights import CheckpointError
 

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import tokenizers
-from tokenizers import decoders, models, pre_tokenizers
+from specs.extras import hints
+
+with hints("checkpoints"):
+    import tokenizers
+    from tokenizers import decoders, models, pre_tokenizers
 
 _QWEN2: Final = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"

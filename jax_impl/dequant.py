@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jax
+from specs.extras import hints
+
+with hints("jax"):
+    import jax
 
 import specs
 from jax_impl.formats import describe, dtype_of, format_of

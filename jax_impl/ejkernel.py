@@ -10,7 +10,10 @@ registered here compiles for Intel GPUs too, and has not run on one. Written aga
 
 from __future__ import annotations
 
-import jax
+from specs.extras import hints
+
+with hints("jax", "ejkernel"):
+    import jax
 
 from jax_impl import ops
 

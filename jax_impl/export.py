@@ -19,7 +19,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import jax
+from specs.extras import hints
+
+with hints("jax"):
+    import jax
+
 from jax import export as jax_export
 
 from jax_impl.platforms import custom_call, defects, environment, matrix_units, versions
@@ -113,8 +117,15 @@ def _for_device(device: str | None) -> AbstractContextManager[None]:
     return nullcontext() if device is None else matrix_units.using(None, device)
 
 
+def _need_flatbuffers() -> None:
+    """Raises MissingExtra where the package is absent by which JAX writes and reads modules."""
+    with hints("jax", "export"):
+        import flatbuffers  # noqa: F401
+
+
 def save(program: Program, path: str | Path) -> None:
     """Writes a program to a file; equal programs of one version of JAX are equal files."""
+    _need_flatbuffers()
     about = json.dumps(asdict(program.about), indent=2)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in ((ABOUT, about.encode()), (MODULE, bytes(program.exported.serialize()))):

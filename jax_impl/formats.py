@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
+from specs.extras import hints
+
+with hints("jax"):
+    import jax
+
 import jax.numpy as jnp
 import numpy as np
 

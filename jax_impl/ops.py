@@ -13,6 +13,11 @@ from contextlib import AbstractContextManager
 from functools import wraps
 from typing import Any
 
+from specs.extras import hints
+
+with hints("jax"):
+    import jax  # noqa: F401 - what follows needs it
+
 import specs
 from jax_impl.backends import BACKENDS
 from jax_impl.launch import run

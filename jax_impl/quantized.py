@@ -11,7 +11,11 @@ from functools import partial
 from math import prod
 from typing import Any, cast
 
-import jax
+from specs.extras import hints
+
+with hints("jax"):
+    import jax
+
 import jax.numpy as jnp
 import numpy as np
 

@@ -12,7 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
+from specs.extras import hints
+
+with hints("jax"):
+    import jax
+
 import jax.numpy as jnp
 import numpy as np
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import jax
+from specs.extras import hints
+
+with hints("jax"):
+    import jax
+
 import jax.numpy as jnp
 
 from specs.rope import tables

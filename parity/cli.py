@@ -167,6 +167,8 @@ def emit(
         raise typer.BadParameter("--out, --diff and --write exclude each other")
     if op is not None and (write or diff) and op in specs.names() and op not in specs.built_in():
         raise typer.BadParameter(f"the sources of {op} are not checked in here: --out FOLDER writes them")
+    if (diff or write or (every and out is None)) and not emitting.in_clone():
+        raise typer.BadParameter("there are no checked-in files here, as this is no clone: --out FOLDER writes them")
     names = emitters_called(target)
     if (write or diff) and not {*names} <= emitters().keys():
         raise typer.BadParameter(f"checked-in sources of {target} are compared and written by --all without --target")
@@ -466,7 +468,7 @@ def xpu(
     from parity.xpu.ladder import RUNGS, attempts
     from parity.xpu.record import EXECUTED, KERNEL_BACKENDS, MATRIX_UNITS, TORCH
     from parity.xpu.step import EXAMPLE
-    from parity.xpu.tools import triton_interpreter
+    from parity.xpu.tools import ROOT, triton_interpreter
 
     known = KERNEL_BACKENDS if step or search is not None else (*KERNEL_BACKENDS, TORCH)
     if backend is not None and backend not in known:
@@ -481,6 +483,8 @@ def xpu(
         raise typer.BadParameter("--real, --search and --step exclude each other")
     if step:
         implementations = [None, *backends] if backend is None else backends
+        if not ops and not (ROOT / "examples").is_dir():
+            raise typer.BadParameter(f"name MODULE:FUNCTION: the step of a clone, {EXAMPLE}, is not here")
         names = ops or [EXAMPLE]
         if wrong := [name for name in names if ":" not in name]:
             raise typer.BadParameter(f"--step takes MODULE:FUNCTION, not {wrong[0]!r}")

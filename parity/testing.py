@@ -19,6 +19,7 @@ import specs
 from parity.judge.frameworks import FRAMEWORKS
 from parity.judge.inputs import KINDS, Inputs, Kind, generate
 from parity.record.records import CaseResult
+from specs.extras import hint
 from specs.lang.declare.op import Op
 from specs.lang.errors import Unsupported
 from specs.lang.formats.elements import ElementFormat
@@ -176,4 +177,4 @@ def _passed(rows: Sequence[CaseResult]) -> None:
         missing = [name for name in FRAMEWORKS if find_spec(name) is None]
         reasons = "; ".join(dict.fromkeys(row.reason for row in rows if row.reason))
         assert missing, f"nothing was compared: {reasons}"
-        pytest.skip(f"not installed: {', '.join(missing)}")
+        pytest.skip("; ".join(map(hint, missing)))

@@ -117,7 +117,7 @@ def rng(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def subprocess_environment() -> Callable[..., dict[str, str]]:
     """The environment for a process that a test starts: this one's, with the changes given by keyword."""
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import torch
+from specs.extras import hints
+
+with hints("torch"):
+    import torch
 
 import specs
 from specs.gemm.dequant import Kept, Operands, Weight, kept, multiply, product_of, taken

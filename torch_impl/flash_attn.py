@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-import torch
+from specs.extras import hints
+
+with hints("torch"):
+    import torch
 
 from specs.lang.errors import NotAChoice, WrongShape
 from torch_impl import ops

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
+
+from specs.extras import hints
+
+with hints("torch"):
+    import torch
 
 from specs.lang.call.bind import ArrayInfo
 from specs.lang.call.sizes import SymbolicSize

@@ -10,7 +10,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-import torch
+from specs.extras import hints
+
+with hints("torch"):
+    import torch
 
 import specs
 from specs.docstring import docstring

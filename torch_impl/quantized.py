@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import torch
+from specs.extras import hints
+
+with hints("torch"):
+    import torch
 
 import specs
 from specs.lang.errors import Unsupported, WrongType

@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+
+from specs.extras import hints
+
+with hints("torch"):
+    import torch
 
 from checkpoints.quantized import read_weights, write_weights
 from specs.decoder.host import Single

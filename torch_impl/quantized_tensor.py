@@ -11,7 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Self
 
-import torch
+from specs.extras import hints
+
+with hints("torch"):
+    import torch
 
 from specs.lang.errors import Unsupported
 from specs.quantized.arrays import ARRAYS, Form, decode, value_shape

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
+from specs.extras import hints
+
+with hints("torch"):
+    import torch
 
 from specs.rope import tables
 

@@ -15,7 +15,10 @@ from functools import lru_cache
 from math import prod
 from typing import Any, Final
 
-import torch
+from specs.extras import hints
+
+with hints("torch"):
+    import torch
 
 from specs.lang.call.bind import ArrayInfo, bind
 from specs.lang.call.dividing import Divisions, divisions

@@ -9,6 +9,7 @@ from importlib import metadata
 
 import jax
 
+from specs.extras import hint
 from specs.lang.errors import Unsupported
 
 JAX = ("0.10.2", "0.11.2", "0.12.0.1")
@@ -62,7 +63,7 @@ def triton_problem() -> str | None:
     """Why the installed Triton is not taken, None if it is."""
     found = installed("triton")
     if found is None:
-        return "the triton package is not installed"
+        return hint("triton")
     return None if found.rpartition(".")[0] in TRITON else _problem("triton", found, TRITON)
 
 

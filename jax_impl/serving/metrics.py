@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from specs.extras import hints
+
+with hints("serving"):
+    from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from jax_impl.serving.engine import Engine
 from jax_impl.serving.request import FinishReason

@@ -22,6 +22,7 @@ from jax_impl.serving.server import Server, ServerSettings
 from jax_impl.serving.start import Sizes, prepare, warm
 from jax_impl.serving.unfinished import EndedAnswers
 from jax_impl.serving.worker import EngineWorker
+from specs.extras import hints
 
 HEADER: Final = "x-replica"
 """Of every answer: the id of the replica that made it."""
@@ -100,8 +101,9 @@ def start(deployment: Deployment, *, host: str, port: int, **cluster: Any) -> No
     Raises:
         ImportError: Ray Serve is not installed. RuntimeError: a replica does not start.
     """
-    import ray
-    from ray import serve
+    with hints("jax", "checkpoints", "serving", "replicas"):
+        import ray
+        from ray import serve
 
     ray.init(runtime_env={"env_vars": {_CALLBACK: f"{__name__}.{proxy_middleware.__name__}"}}, **cluster)
     limits = deployment.sizes.limits
@@ -121,8 +123,9 @@ def start(deployment: Deployment, *, host: str, port: int, **cluster: Any) -> No
 
 def run(deployment: Deployment, *, host: str, port: int, told: Callable[[], None]) -> None:
     """As `start`; then calls `told`, and stops the replicas at SIGTERM or SIGINT."""
-    import ray
-    from ray import serve
+    with hints("jax", "checkpoints", "serving", "replicas"):
+        import ray
+        from ray import serve
 
     ended = threading.Event()
     start(deployment, host=host, port=port)

@@ -9,12 +9,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-import pydantic
-from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
+from specs.extras import hints
+
+with hints("jax", "checkpoints", "serving"):
+    import jax  # noqa: F401 - what follows needs it
+    import pydantic
+    from prometheus_client import CONTENT_TYPE_LATEST
+    from starlette.applications import Starlette
+    from starlette.requests import ClientDisconnect, Request
+    from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+    from starlette.routing import Route
 
 from checkpoints.chat import ChatTemplate, ChatTemplateError
 from checkpoints.tokenizer import Tokenizer

@@ -8,7 +8,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import jax
+from specs.extras import hints
+
+with hints("jax"):
+    import jax
+
 
 from checkpoints.checkpoint import Checkpoint
 from checkpoints.deepseek_v4 import V4Checkpoint

@@ -19,6 +19,7 @@ import numpy as np
 
 from parity.judge.guard import Guarded, bit_view, guarded
 from parity.judge.inputs import Inputs, Raw, raw_dtype
+from specs.extras import hint
 from specs.lang.call.bind import Call
 from specs.lang.declare.accuracy import Accumulator
 from specs.lang.declare.kernel import Access
@@ -84,7 +85,7 @@ def from_torch(tensor: torch.Tensor) -> Result:
 def torch_missing(device: str) -> str | None:
     """Why torch cannot compute on `device` ("cpu", "cuda", "xpu"), None if it can."""
     if importlib.util.find_spec("torch") is None:
-        return "torch is not installed"
+        return hint("torch")
     import torch
 
     found = {
@@ -241,7 +242,7 @@ def from_jax(array: jax.Array) -> Result:
 def jax_missing(device: str) -> str | None:
     """Why JAX cannot compute on `device` ("cpu", "cuda", "xpu"), None if it can."""
     if importlib.util.find_spec("jax") is None:
-        return "jax is not installed"
+        return hint("jax")
     import jax
 
     try:

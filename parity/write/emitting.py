@@ -11,6 +11,11 @@ from parity.write.sources import Files, all_emitters, sources
 from specs.lang.declare.op import Case, Op
 
 
+def in_clone() -> bool:
+    """Whether this package lies in a clone of the repository, whose files it renews, and is not an installed one."""
+    return (ROOT / "pyproject.toml").is_file()
+
+
 def op_files(op: Op, names: Sequence[str], case: Case, device: str) -> Files:
     """Sources of one operation under the paths of its golden sources."""
     return {

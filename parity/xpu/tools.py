@@ -21,10 +21,11 @@ _PLUGIN: Final = "jax_plugins/xla_oneapi/xla_oneapi_plugin.so"
 _RUNTIME: Final = "libintelocl.so"
 _PACKAGES: Final = ("jax_oneapi_pjrt", "intel_sycl_rt", "mkl", "intel_opencl_rt", "pyopencl")
 
-NO_PLUGIN: Final = "OpenXLA's oneAPI plugin is not installed: `make xpu` does it"
-NO_OFFLINE: Final = "no ocloc here knows {card}: `make xpu-native`"
-NO_TRITON: Final = "Intel's own Triton (triton-xpu) is not installed: `make xpu-torch` does it"
-NO_RUNTIME: Final = "Intel's OpenCL runtime for CPUs is not installed: `make xpu` does it"
+_EXTRA: Final = 'pip install "twinkernels[oneapi]"'
+NO_PLUGIN: Final = f"OpenXLA's oneAPI plugin is not installed: {_EXTRA}, or `make xpu` in a clone"
+NO_OFFLINE: Final = "no ocloc here knows {card}: `make xpu-native` in a clone"
+NO_TRITON: Final = "Intel's own Triton (triton-xpu) is not installed: `make xpu-torch` in a clone does it"
+NO_RUNTIME: Final = "Intel's OpenCL runtime for CPUs is not installed: `make xpu` in a clone does it"
 
 # Library that the plugin is linked with, directly or not -> what supplies it.
 LIBRARIES: Final[Mapping[str, str]] = {
@@ -92,7 +93,7 @@ class Tools:
         told["OpenCL on the CPU"] = str(self.runtime or NO_RUNTIME)
         for topology in TOPOLOGIES:
             compiler = self.offline.get(topology.name)
-            missing = "no ocloc that knows it: `make xpu-native`"
+            missing = "no ocloc that knows it: `make xpu-native` in a clone"
             told[f"ocloc for {topology.name}"] = missing if compiler is None else compiler.version
         told["Triton for XPU"] = NO_TRITON if self.triton is None else f"loads in {self.triton}"
         return told

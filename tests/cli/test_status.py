@@ -67,7 +67,7 @@ def test_a_framework_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == "jax" else find(name, *more))
     said = parity("run", OP, "--implementations", "torch:eager,jax:xla")
     assert said.exit_code == NOT_RUN
-    assert f"jax:xla ({OP}): jax is not installed" in said.stderr
+    assert f"jax:xla ({OP}): jax is not installed: pip install" in said.stderr
 
 
 def test_a_large_case_on_a_cpu() -> None:

@@ -88,7 +88,7 @@ def test_a_process_that_ends_is_replaced() -> None:
 
 def test_without_triton_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(versions, "installed", lambda _: None)
-    with pytest.raises(Unsupported, match="triton package is not installed"):
+    with pytest.raises(Unsupported, match="triton is not installed"):
         ir_of(WHOLE + "\n# refused\n")
 
 

@@ -11,8 +11,14 @@ from packaging.utils import canonicalize_name
 from tests.rules.source import ROOT, report
 
 LOCKS = ("requirements/lock.txt", "requirements/no-deps.txt", "requirements/model.txt")
-APART = {"sycl": ("requirements/sycl.txt",), "replicas": ("requirements/lock.txt", "requirements/ray.txt")}
+APART = {
+    "oneapi": ("requirements/lock.txt", "requirements/xpu.txt"),
+    "replicas": ("requirements/lock.txt", "requirements/ray.txt"),
+    "sycl": ("requirements/sycl.txt",),
+}
 """Extras that do not go together with the others, and where they are locked."""
+LOCKED_PYTHON = "3.11"
+"""The oldest Python supported: its versions are the ones that the lock files hold."""
 
 
 def pins(text: str) -> dict[str, str]:
@@ -49,7 +55,9 @@ def extra(name: str) -> list[Requirement]:
     """What one extra asks for, and the packages whatever the extra."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)["project"]
-    return [Requirement(line) for line in (*project["dependencies"], *project["optional-dependencies"][name])]
+    asked = [Requirement(line) for line in (*project["dependencies"], *project["optional-dependencies"][name])]
+    here = {"python_version": LOCKED_PYTHON}
+    return [one for one in asked if one.marker is None or one.marker.evaluate({**here, "platform_system": "Linux"})]
 
 
 def unmet(requirements: list[Requirement], locked: dict[str, str]) -> list[str]:

