@@ -14,6 +14,7 @@ import pytest
 from parity.models.minilm import assets as checkpoint
 from parity.models.minilm.assets import INSTALL, Assets, Config, Tokens
 from parity.models.minilm.sentences import SENTENCES
+from specs.extras import hint
 from specs.lang.errors import Unsupported
 
 
@@ -59,8 +60,10 @@ def test_no_sentences_are_no_tokens(assets: Assets) -> None:
     assert (tokens.ids.size, tokens.sentences) == (0, 0)
 
 
-@pytest.mark.parametrize("name", [checkpoint.PACKAGE, "tokenizers"])
-def test_a_missing_package_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "command"), [(checkpoint.PACKAGE, INSTALL), ("tokenizers", hint("tokenizers", "parity", "checkpoints"))]
+)
+def test_a_missing_package_is_named(name: str, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
 
     def without(wanted: str, package: str | None = None) -> ModuleSpec | None:
@@ -70,7 +73,7 @@ def test_a_missing_package_is_named(name: str, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(Unsupported) as refusal:
         checkpoint.load()
     assert name.replace("_", "-") in str(refusal.value)
-    assert INSTALL in str(refusal.value)
+    assert command in str(refusal.value)
 
 
 _PROGRAM = "import sys\nfrom parity.models.minilm import assets\nassets.load()\nprint(*sorted(sys.modules))"
